@@ -1,0 +1,2 @@
+//! Says hello.
+#![no_std]

@@ -1,0 +1,2 @@
+//! The command interpreter.
+#![no_std]

@@ -1,0 +1,2 @@
+//! QEMU's firmware configuration device.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Start-up: runs the stages of the manifest.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Panics and CPU exceptions: report, then unwind the task.
+#![no_std]

@@ -1,0 +1,2 @@
+//! The live namespace: load, link, unload.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Replacing components while they run.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Unwinding through the components' unwind tables.
+#![no_std]

@@ -1,0 +1,2 @@
+//! What the firmware's ACPI tables say.
+#![no_std]

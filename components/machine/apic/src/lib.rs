@@ -1,0 +1,2 @@
+//! Local and I/O APICs.
+#![no_std]

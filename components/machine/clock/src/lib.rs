@@ -1,0 +1,2 @@
+//! Monotonic time and the timer interrupt.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Owned windows onto device registers and firmware tables.
+#![no_std]

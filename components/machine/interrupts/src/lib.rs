@@ -1,0 +1,2 @@
+//! Interrupt and exception entry, and who handles which vector.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Power off, reset and the exit status.
+#![no_std]

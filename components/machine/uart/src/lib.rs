@@ -1,0 +1,2 @@
+//! 16550 serial ports with receive interrupts.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Physical memory in frames.
+#![no_std]

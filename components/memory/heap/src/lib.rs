@@ -1,0 +1,2 @@
+//! The heap behind alloc.
+#![no_std]

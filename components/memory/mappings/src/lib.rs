@@ -1,0 +1,2 @@
+//! Virtual memory: owned mappings.
+#![no_std]

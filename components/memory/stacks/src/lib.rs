@@ -1,0 +1,2 @@
+//! Guarded stacks.
+#![no_std]

@@ -1,0 +1,2 @@
+//! What an application sees of the system.
+#![no_std]

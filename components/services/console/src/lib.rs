@@ -1,0 +1,2 @@
+//! The console: serial port, line discipline, foreground job.
+#![no_std]

@@ -1,0 +1,2 @@
+//! The log ring behind the crate log.
+#![no_std]

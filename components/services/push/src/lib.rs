@@ -1,0 +1,2 @@
+//! Receives components over the second serial port.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Bounded channels between tasks.
+#![no_std]

@@ -1,0 +1,2 @@
+//! A blocking mutex that knows its owner.
+#![no_std]

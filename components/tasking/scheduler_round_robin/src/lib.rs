@@ -1,0 +1,2 @@
+//! Preemptive round robin.
+#![no_std]

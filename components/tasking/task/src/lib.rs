@@ -1,0 +1,2 @@
+//! Tasks, context switches and the scheduling interface.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Queues of blocked tasks.
+#![no_std]

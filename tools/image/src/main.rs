@@ -1,0 +1,2 @@
+//! Builds the image: objects, archive, nucleus, ISO.
+fn main() {}
