@@ -10,8 +10,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod application;
 mod error;
 
+pub use application::Application;
 pub use error::StartError;
 pub use handover::Handover;
 
