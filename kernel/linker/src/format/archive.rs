@@ -51,6 +51,10 @@ records! {
         pub commands: Span,
         /// The string pool (in bytes).
         pub strings: Span,
+        /// Where the nucleus goes when all is linked: the function `init::enter`.
+        pub entry: Definition,
+        /// Index of the default member of the application that `init` runs as the session.
+        pub session: u32,
     }
 
     /// An object in the archive.
