@@ -1,0 +1,4 @@
+//! Checks what the compiler does not.
+#![forbid(unsafe_code)]
+
+fn main() {}

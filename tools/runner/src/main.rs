@@ -1,0 +1,4 @@
+//! Runs, feeds and debugs the system under QEMU.
+#![forbid(unsafe_code)]
+
+fn main() {}

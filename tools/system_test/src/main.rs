@@ -1,0 +1,4 @@
+//! Tests the real image under QEMU.
+#![forbid(unsafe_code)]
+
+fn main() {}
