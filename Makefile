@@ -14,7 +14,7 @@ FILTER ?=
 override CMD := $(value CMD)
 export MEM SMP BOOT ACCEL ICOUNT CMD C FILTER NO_INSTALL
 
-SETUP := sh tools/setup/setup.sh
+SETUP := sh tools/setup.sh
 TOOLS := target/release
 MDBOOK := build/tools/bin/mdbook
 

@@ -1,4 +1,31 @@
-//! Runs, feeds and debugs the system under QEMU.
+//! `strake run`, `strake push`, `strake debug`: what `make` calls. Settings come as environment
+//! variables, see `make help`.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use runner::{Outcome, RunnerError, session, settings::Settings};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = match std::env::args().nth(1).as_deref() {
+        Some("run") => run(),
+        other => {
+            eprintln!(
+                "strake: unknown command {:?}; there are run, push, debug",
+                other.unwrap_or("")
+            );
+            return ExitCode::from(2);
+        }
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("strake: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> Result<ExitCode, RunnerError> {
+    let outcome = session::run(&Settings::from_environment()?)?;
+    if !matches!(outcome, Outcome::PoweredOff | Outcome::Exited(_)) {
+        eprintln!("strake: {outcome}");
+    }
+    Ok(ExitCode::from(outcome.status()))
+}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sees to what a fresh machine lacks: setup.sh GROUP…
+# Sees to what a fresh machine lacks: tools/setup.sh GROUP…
 #
 #   rust   a C linker and certificates for cargo; the toolchain of rust-toolchain.toml
 #   image  GRUB and the tools that make a bootable ISO
@@ -11,7 +11,7 @@
 # A shell script and not a host program, because it runs before there is a compiler. Finding that
 # nothing is missing takes a few milliseconds. NO_INSTALL=1 names what is missing and stops.
 set -eu
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/.."
 
 mdbook_version=0.5.4
 cargo_fuzz_version=0.13.2
