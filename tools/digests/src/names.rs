@@ -1,0 +1,499 @@
+//! From a symbol to the name that says which item it is, in every build of its crate.
+//!
+//! A v0 symbol holds more than the demangler prints, and not all of it lasts. What an inserted
+//! `impl` block renumbers is left out: the ordinal of the block. What tells two items of one path
+//! apart is kept: the ordinal of a `static N` among those of one function, and the crate that
+//! instantiated a generic function, because each crate exports a copy of its own.
+
+use core::fmt::Write as _;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The key of a name: its XXH3-64, never 0, because 0 says "no key".
+///
+/// `name` is what [`key_name`] gives for a symbol, or a type's path.
+#[must_use]
+pub fn key(name: &str) -> u64 {
+    match xxh3_64(name.as_bytes()) {
+        0 => 1,
+        hash => hash,
+    }
+}
+
+/// The name under which a symbol is known over all builds.
+///
+/// The demangled path with crate hashes and without `impl` ordinals; behind it, where there are
+/// any, ` #` and the ordinals that tell items of one path apart, and ` in ` and the crate that
+/// instantiated it. The name depends on nothing but the symbol: who imports it finds the same. A
+/// symbol that is not mangled is its own name.
+#[must_use]
+pub fn key_name(symbol: &str) -> String {
+    let symbol = without_llvm_suffix(symbol);
+    let Ok(demangled) = rustc_demangle::try_demangle(symbol) else {
+        return symbol.to_owned();
+    };
+    let mut name = demangled.to_string();
+    let Some(details) = Details::scan(symbol) else {
+        return name;
+    };
+    for (index, ordinal) in details.ordinals.iter().enumerate() {
+        let separator = if index == 0 { " #" } else { "," };
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{separator}{ordinal}");
+    }
+    if let Some(instantiated_in) = details.instantiated_in {
+        name.push_str(" in ");
+        name.push_str(instantiated_in);
+    }
+    name
+}
+
+/// The name of a symbol as a person reads it: without crate hashes.
+#[must_use]
+pub fn display_name(symbol: &str) -> String {
+    let symbol = without_llvm_suffix(symbol);
+    rustc_demangle::try_demangle(symbol)
+        .map_or_else(|_| symbol.to_owned(), |demangled| format!("{demangled:#}"))
+}
+
+/// `name` with the ordinals of `impl` blocks taken out: `{impl#3}` becomes `{impl}`.
+#[must_use]
+pub(crate) fn without_impl_ordinals(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((before, after)) = rest.split_once("{impl#") {
+        out.push_str(before);
+        out.push_str("{impl");
+        rest = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether `name` is a closure's, or one that a closure is part of: a coroutine counts as one.
+#[must_use]
+pub(crate) fn mentions_closure(name: &str) -> bool {
+    [
+        "{closure#",
+        "{closure_env#",
+        "{async_",
+        "{coroutine",
+        "{gen_",
+    ]
+    .iter()
+    .any(|mark| name.contains(mark))
+}
+
+/// The functions whose closures `name` (demangled) mentions: for each `F::{closure#N}` in it, `F`.
+#[must_use]
+pub(crate) fn closure_owners(name: &str) -> Vec<&str> {
+    let mut owners: Vec<&str> = name
+        .match_indices("::{closure#")
+        .filter_map(|(end, _)| {
+            let mut path = name.get(path_start(name, end)..end)?;
+            while let Some((outer, _)) = path
+                .rsplit_once("::")
+                .filter(|(_, last)| last.starts_with("{closure#") && last.ends_with('}'))
+            {
+                path = outer;
+            }
+            Some(path)
+        })
+        .collect();
+    owners.sort_unstable();
+    owners.dedup();
+    owners
+}
+
+/// Where the path that ends at `end` starts: behind the bracket, comma or space it stands in.
+fn path_start(name: &str, end: usize) -> usize {
+    let mut depth = 0_u32;
+    for (index, &byte) in name.as_bytes().iter().enumerate().take(end).rev() {
+        let arrow = byte == b'>' && index > 0 && name.as_bytes().get(index - 1) == Some(&b'-');
+        match byte {
+            b'>' if arrow => {}
+            b'>' | b')' | b']' => depth += 1,
+            b'<' | b'(' | b'[' if depth == 0 => return index + 1,
+            b'<' | b'(' | b'[' => depth -= 1,
+            b',' | b' ' | b'&' | b'*' if depth == 0 => return index + 1,
+            _ => {}
+        }
+    }
+    0
+}
+
+/// LLVM appends `.llvm.` and a hash to what it makes visible for itself.
+fn without_llvm_suffix(symbol: &str) -> &str {
+    symbol
+        .find(".llvm.")
+        .and_then(|end| symbol.get(..end))
+        .unwrap_or(symbol)
+}
+
+/// What a v0 symbol says and the demangler does not print.
+struct Details<'s> {
+    /// Ordinals of named items of one path, in the order in which they stand, without zeros.
+    ordinals: Vec<u64>,
+    /// The crate that instantiated the item, as mangled.
+    instantiated_in: Option<&'s str>,
+}
+
+impl<'s> Details<'s> {
+    fn scan(symbol: &'s str) -> Option<Self> {
+        let body = symbol.strip_prefix("_R")?;
+        let mut scanner = Scanner {
+            body,
+            position: 0,
+            ordinals: Vec::new(),
+            inside_impl: 0,
+            depth: 0,
+        };
+        scanner.path()?;
+        let start = scanner.position;
+        let instantiated_in = if scanner.peek().is_some_and(|byte| byte.is_ascii_uppercase()) {
+            scanner.path()?;
+            scanner.crate_text(start)
+        } else {
+            None
+        };
+        Some(Self {
+            ordinals: scanner.ordinals,
+            instantiated_in,
+        })
+    }
+}
+
+/// A parser of v0 symbols that prints nothing (RFC 2603 and rustc's book, "v0 symbol format").
+struct Scanner<'s> {
+    /// The symbol without `_R`: what back references count from.
+    body: &'s str,
+    position: usize,
+    ordinals: Vec<u64>,
+    inside_impl: u32,
+    depth: u32,
+}
+
+/// No compiler nests deeper; a hostile symbol must not use up the stack.
+const MAX_DEPTH: u32 = 500;
+
+impl<'s> Scanner<'s> {
+    fn peek(&self) -> Option<u8> {
+        self.body.as_bytes().get(self.position).copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.position += 1;
+        Some(byte)
+    }
+
+    fn eat(&mut self, wanted: u8) -> bool {
+        let found = self.peek() == Some(wanted);
+        self.position += usize::from(found);
+        found
+    }
+
+    /// Repeats `part` up to the closing `E`.
+    fn until_end(&mut self, part: impl Fn(&mut Self) -> Option<()>) -> Option<()> {
+        while !self.eat(b'E') {
+            part(self)?;
+        }
+        Some(())
+    }
+
+    /// Runs `part` one level deeper.
+    fn nested(&mut self, part: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return None;
+        }
+        part(self)?;
+        self.depth -= 1;
+        Some(())
+    }
+
+    fn path(&mut self) -> Option<()> {
+        self.nested(|scanner| match scanner.next()? {
+            b'C' => scanner.identifier().map(drop),
+            b'M' => {
+                scanner.impl_path()?;
+                scanner.type_()
+            }
+            b'X' => {
+                scanner.impl_path()?;
+                scanner.type_()?;
+                scanner.path()
+            }
+            b'Y' => {
+                scanner.type_()?;
+                scanner.path()
+            }
+            b'N' => {
+                let namespace = scanner.next()?;
+                scanner.path()?;
+                let ordinal = scanner.identifier()?;
+                // The demangler prints the ordinals of closures and shims.
+                if ordinal != 0 && namespace.is_ascii_lowercase() && scanner.inside_impl == 0 {
+                    scanner.ordinals.push(ordinal);
+                }
+                Some(())
+            }
+            b'I' => {
+                scanner.path()?;
+                scanner.until_end(Self::generic_argument)
+            }
+            b'B' => scanner.base_62().map(drop),
+            _ => None,
+        })
+    }
+
+    /// The block's ordinal and the module it stands in: neither is part of the key.
+    fn impl_path(&mut self) -> Option<()> {
+        self.disambiguator()?;
+        self.inside_impl += 1;
+        self.path()?;
+        self.inside_impl -= 1;
+        Some(())
+    }
+
+    fn generic_argument(&mut self) -> Option<()> {
+        if self.eat(b'L') {
+            return self.base_62().map(drop);
+        }
+        if self.eat(b'K') {
+            self.constant()
+        } else {
+            self.type_()
+        }
+    }
+
+    fn type_(&mut self) -> Option<()> {
+        self.nested(|scanner| match scanner.peek()? {
+            b'a'..=b'z' => scanner.next().map(drop),
+            b'A' => {
+                scanner.next()?;
+                scanner.type_()?;
+                scanner.constant()
+            }
+            b'S' | b'P' | b'O' => {
+                scanner.next()?;
+                scanner.type_()
+            }
+            b'R' | b'Q' => {
+                scanner.next()?;
+                if scanner.eat(b'L') {
+                    scanner.base_62()?;
+                }
+                scanner.type_()
+            }
+            b'T' => {
+                scanner.next()?;
+                scanner.until_end(Self::type_)
+            }
+            b'F' => {
+                scanner.next()?;
+                scanner.function()
+            }
+            b'D' => {
+                scanner.next()?;
+                scanner.trait_object()
+            }
+            _ => scanner.path(),
+        })
+    }
+
+    fn function(&mut self) -> Option<()> {
+        self.binder()?;
+        self.eat(b'U');
+        if self.eat(b'K') && !self.eat(b'C') {
+            self.text()?;
+        }
+        self.until_end(Self::type_)?;
+        self.type_()
+    }
+
+    fn trait_object(&mut self) -> Option<()> {
+        self.binder()?;
+        self.until_end(|scanner| {
+            scanner.path()?;
+            while scanner.eat(b'p') {
+                scanner.text()?;
+                scanner.type_()?;
+            }
+            Some(())
+        })?;
+        if self.eat(b'L') {
+            self.base_62().map(drop)
+        } else {
+            None
+        }
+    }
+
+    fn binder(&mut self) -> Option<()> {
+        if self.eat(b'G') {
+            self.base_62().map(drop)
+        } else {
+            Some(())
+        }
+    }
+
+    fn constant(&mut self) -> Option<()> {
+        self.nested(|scanner| match scanner.next()? {
+            b'p' => Some(()),
+            b'B' => scanner.base_62().map(drop),
+            b'R' | b'Q' => scanner.constant(),
+            b'A' | b'T' => scanner.until_end(Self::constant),
+            b'V' => scanner.variant(),
+            _ => scanner.number(),
+        })
+    }
+
+    /// A value of an enumeration or structure.
+    fn variant(&mut self) -> Option<()> {
+        self.path()?;
+        match self.next()? {
+            b'U' => Some(()),
+            b'T' => self.until_end(Self::constant),
+            b'S' => self.until_end(|scanner| {
+                scanner.identifier()?;
+                scanner.constant()
+            }),
+            _ => None,
+        }
+    }
+
+    /// Hexadecimal digits up to `_`, with a sign.
+    fn number(&mut self) -> Option<()> {
+        self.eat(b'n');
+        while self.next()? != b'_' {}
+        Some(())
+    }
+
+    /// An identifier; returns its ordinal.
+    fn identifier(&mut self) -> Option<u64> {
+        let ordinal = self.disambiguator()?;
+        self.text()?;
+        Some(ordinal)
+    }
+
+    fn disambiguator(&mut self) -> Option<u64> {
+        if self.eat(b's') {
+            self.base_62()?.checked_add(1)
+        } else {
+            Some(0)
+        }
+    }
+
+    /// A length and as many bytes.
+    fn text(&mut self) -> Option<()> {
+        self.eat(b'u');
+        let mut length = 0_usize;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            length = length
+                .checked_mul(10)?
+                .checked_add(usize::from(digit - b'0'))?;
+            self.position += 1;
+            if length == 0 {
+                break;
+            }
+        }
+        self.eat(b'_');
+        self.position = self.position.checked_add(length)?;
+        (self.position <= self.body.len()).then_some(())
+    }
+
+    fn base_62(&mut self) -> Option<u64> {
+        if self.eat(b'_') {
+            return Some(0);
+        }
+        let mut value = 0_u64;
+        loop {
+            let digit = match self.next()? {
+                b'_' => return value.checked_add(1),
+                digit @ b'0'..=b'9' => digit - b'0',
+                digit @ b'a'..=b'z' => digit - b'a' + 10,
+                digit @ b'A'..=b'Z' => digit - b'A' + 36,
+                _ => return None,
+            };
+            value = value.checked_mul(62)?.checked_add(u64::from(digit))?;
+        }
+    }
+
+    /// The text of the crate at `start`, which may be a back reference to it.
+    fn crate_text(&mut self, start: usize) -> Option<&'s str> {
+        self.position = start;
+        if self.eat(b'B') {
+            self.position = usize::try_from(self.base_62()?).ok()?;
+        }
+        let start = self.position;
+        self.path()?;
+        self.body.get(start..self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_symbol_is_its_own_name() {
+        assert_eq!(key_name("memcpy"), "memcpy");
+        assert_eq!(key_name("_Unwind_Resume"), "_Unwind_Resume");
+    }
+
+    #[test]
+    fn impl_ordinals_are_left_out() {
+        let first = key_name("_RNvXCs4Q2Qx8jI5j6_1aNtB2_5InnerNtB2_3Foo1a");
+        let later = key_name("_RNvXs5_Cs4Q2Qx8jI5j6_1aNtB5_5InnerNtB5_3Foo1a");
+        assert_eq!(first, later);
+        assert!(
+            first.starts_with("<a[") && first.ends_with(">::a"),
+            "{first}"
+        );
+    }
+
+    #[test]
+    fn statics_of_one_name_are_told_apart() {
+        let first = key_name("_RNvNvCs4Q2Qx8jI5j6_1a8localst21N");
+        let second = key_name("_RNvNvCs4Q2Qx8jI5j6_1a8localst2s_1N");
+        assert_ne!(first, second);
+        assert!(second.ends_with("::N #1"), "{second}");
+    }
+
+    #[test]
+    fn each_crate_has_its_own_copy_of_a_generic_function() {
+        let name = key_name(
+            "_RNvMsF_NtCslNYArtu3iFV_5alloc3vecINtB5_3VecyE16with_capacity_inCs4Q2Qx8jI5j6_1a",
+        );
+        assert!(name.ends_with(" in Cs4Q2Qx8jI5j6_1a"), "{name}");
+        let by_reference = key_name(
+            "_RINvNtNtNtCsgEmfK2I1SDS_4core5slice4sort6stable14driftsort_mainyNCINvMNtCslNYArtu3iFV_5alloc5sliceSy7sort_byNCNvCs4Q2Qx8jI5j6_1a4clos0E0INtNtB18_3vec3VecyEEB1M_",
+        );
+        assert!(
+            by_reference.ends_with(" in Cs4Q2Qx8jI5j6_1a"),
+            "{by_reference}"
+        );
+    }
+
+    #[test]
+    fn owners_of_closures_are_found_at_any_depth() {
+        assert_eq!(closure_owners("a[1]::clos::{closure#0}"), ["a[1]::clos"]);
+        assert_eq!(
+            closure_owners(
+                "core::sort::<u64, <[u64]>::sort_by<a::clos::{closure#0}>::{closure#0}>"
+            ),
+            ["<[u64]>::sort_by<a::clos::{closure#0}>", "a::clos"]
+        );
+        assert_eq!(
+            closure_owners("<a::X as b::Y>::f::{closure#1}::{closure#0}"),
+            ["<a::X as b::Y>::f"]
+        );
+    }
+
+    #[test]
+    fn no_prefix_of_a_symbol_panics() {
+        let symbol = "_RINvNtNtNtCsgEmfK2I1SDS_4core5slice4sort6stable14driftsort_mainyNCINvMNtCslNYArtu3iFV_5alloc5sliceSy7sort_byNCNvCs4Q2Qx8jI5j6_1a4clos0E0INtNtB18_3vec3VecyEEB1M_";
+        for end in 0..symbol.len() {
+            let _ = key_name(&symbol[..end]);
+        }
+    }
+}
