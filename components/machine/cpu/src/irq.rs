@@ -1,0 +1,184 @@
+//! Interrupt state as a guard, and the lock that holds it.
+
+use core::{
+    ops::{Deref, DerefMut},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use spin::mutex::{SpinMutex, SpinMutexGuard};
+use x86_64::instructions::interrupts;
+
+use crate::current_cpu;
+
+/// `IrqMutex::holder` when nobody holds the lock.
+const NOBODY: u32 = u32::MAX;
+
+/// Whether this CPU takes maskable interrupts now.
+#[must_use]
+pub fn interrupts_enabled() -> bool {
+    interrupts::are_enabled()
+}
+
+/// Lets this CPU take maskable interrupts from now on.
+pub fn enable_interrupts() {
+    interrupts::enable();
+}
+
+/// Runs `f` with maskable interrupts off, then restores what was before.
+pub fn without_interrupts<T>(f: impl FnOnce() -> T) -> T {
+    let _off = InterruptsOff::new();
+    f()
+}
+
+/// Enables interrupts and stops the CPU until one has been handled, without losing one between.
+pub fn wait_for_interrupt() {
+    interrupts::enable_and_hlt();
+}
+
+/// Stops this CPU for ever.
+pub fn halt() -> ! {
+    interrupts::disable();
+    loop {
+        x86_64::instructions::hlt();
+    }
+}
+
+/// Interrupts are off on this CPU while this value lives; dropping it restores what was before.
+#[must_use]
+#[derive(Debug)]
+pub struct InterruptsOff {
+    were_enabled: bool,
+    /// A guard belongs to the CPU that made it.
+    not_send: core::marker::PhantomData<*mut ()>,
+}
+
+impl InterruptsOff {
+    /// Turns interrupts off.
+    pub fn new() -> Self {
+        let were_enabled = interrupts::are_enabled();
+        if were_enabled {
+            interrupts::disable();
+        }
+        Self {
+            were_enabled,
+            not_send: core::marker::PhantomData,
+        }
+    }
+
+    /// Whether interrupts were on before.
+    #[must_use]
+    pub fn were_enabled(&self) -> bool {
+        self.were_enabled
+    }
+}
+
+impl Default for InterruptsOff {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for InterruptsOff {
+    fn drop(&mut self) {
+        if self.were_enabled {
+            interrupts::enable();
+        }
+    }
+}
+
+/// A spin lock that keeps interrupts off while it is held, so that an interrupt handler may take it.
+///
+/// For short sections without blocking. While it waits, interrupts are as the caller had them.
+#[derive(Debug)]
+pub struct IrqMutex<T: ?Sized> {
+    /// The CPU that holds the lock, to tell a deadlock from waiting.
+    holder: AtomicU32,
+    value: SpinMutex<T>,
+}
+
+impl<T> IrqMutex<T> {
+    /// A free lock around `value`.
+    pub const fn new(value: T) -> Self {
+        Self {
+            holder: AtomicU32::new(NOBODY),
+            value: SpinMutex::new(value),
+        }
+    }
+}
+
+impl<T: ?Sized> IrqMutex<T> {
+    /// Waits for the lock and takes it.
+    ///
+    /// # Panics
+    ///
+    /// When this CPU holds the lock already: it would wait for ever.
+    #[track_caller]
+    pub fn lock(&self) -> IrqGuard<'_, T> {
+        loop {
+            if let Some(guard) = self.try_lock() {
+                return guard;
+            }
+            self.check_not_ours();
+            core::hint::spin_loop();
+        }
+    }
+
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> Option<IrqGuard<'_, T>> {
+        let interrupts = InterruptsOff::new();
+        let value = self.value.try_lock()?;
+        self.holder.store(current_cpu().0, Ordering::Relaxed);
+        Some(IrqGuard {
+            holder: &self.holder,
+            value,
+            _interrupts: interrupts,
+        })
+    }
+
+    /// The holder keeps interrupts off and so stays on its CPU: if it is this one, it can only be
+    /// the caller itself, or the code that the caller interrupted by an exception.
+    #[track_caller]
+    #[expect(clippy::panic, reason = "the alternative is a silent deadlock")]
+    fn check_not_ours(&self) {
+        let off = InterruptsOff::new();
+        let ours = self.holder.load(Ordering::Relaxed) == current_cpu().0;
+        drop(off);
+        if ours {
+            panic!("lock taken twice by CPU {}", current_cpu().0);
+        }
+    }
+
+    /// The value, without locking, since `self` cannot be shared.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+}
+
+/// The right to use what an [`IrqMutex`] protects; interrupts are off while it lives.
+#[must_use]
+pub struct IrqGuard<'a, T: ?Sized> {
+    // Dropped in this order: the lock is released before interrupts come back.
+    holder: &'a AtomicU32,
+    value: SpinMutexGuard<'a, T>,
+    _interrupts: InterruptsOff,
+}
+
+impl<T: ?Sized> Deref for IrqGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: ?Sized> DerefMut for IrqGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: ?Sized> Drop for IrqGuard<'_, T> {
+    fn drop(&mut self) {
+        self.holder.store(NOBODY, Ordering::Relaxed);
+    }
+}

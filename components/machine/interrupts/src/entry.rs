@@ -1,0 +1,211 @@
+//! The code that the hardware enters, and the way from there to a handler.
+
+use core::{arch::naked_asm, sync::atomic::Ordering};
+
+use handover::VirtualRange;
+
+use crate::{
+    TrapFrame,
+    frame::FLOAT_STATE_SIZE,
+    hooks,
+    vectors::{self, EXCEPTIONS},
+};
+
+/// The type of an entry. It is not a function that can be called.
+pub(crate) type Entry = unsafe extern "C" fn();
+
+/// Room that a device's handler finds on the interrupted stack below its frame, or it stays on the
+/// interrupt stack.
+const DEVICE_ROOM: u64 = 4096;
+/// The same for exceptions, which report and unwind.
+const EXCEPTION_ROOM: u64 = 3 * 4096;
+
+/// NMI, #DF, #MC: they may hit the entry code of another vector, where the stack pointer says
+/// nothing, so they stay on their own stack.
+const STAYING: [u8; 3] = [2, 8, 18];
+
+/// Whether the hardware pushes an error code (Intel SDM volume 3, table 6-1, and AMD's #VC, #SX).
+const fn has_error_code(vector: u8) -> bool {
+    matches!(vector, 8 | 10..=14 | 17 | 21 | 29 | 30)
+}
+
+/// The entry of one vector: completes the hardware's frame to seven words.
+#[unsafe(naked)]
+unsafe extern "C" fn entry<const VECTOR: u8>() {
+    naked_asm!(
+        ".if {error} == 0",
+        "push 0",
+        ".endif",
+        "push {vector}",
+        "jmp {common}",
+        error = const has_error_code(VECTOR) as u8,
+        vector = const VECTOR,
+        common = sym common,
+    )
+}
+
+/// Saves the registers, lets [`place`] move them to the interrupted stack, goes on there with
+/// [`dispatch`], and returns to whatever the frame says then.
+///
+/// For the unwinder this is a signal frame. At both calls the stack pointer is 512 below the
+/// `TrapFrame`, which serves as the CFA; the numbers are DWARF's for the registers in its order.
+#[unsafe(naked)]
+unsafe extern "C" fn common() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_signal_frame",
+        "push rax",
+        "push rbx",
+        "push rcx",
+        "push rdx",
+        "push rsi",
+        "push rdi",
+        "push rbp",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "mov rdi, rsp",
+        "sub rsp, 512",
+        "fxsave64 [rsp]",
+        ".cfi_def_cfa 7, 512",
+        ".cfi_offset 15, 0",
+        ".cfi_offset 14, 8",
+        ".cfi_offset 13, 16",
+        ".cfi_offset 12, 24",
+        ".cfi_offset 11, 32",
+        ".cfi_offset 10, 40",
+        ".cfi_offset 9, 48",
+        ".cfi_offset 8, 56",
+        ".cfi_offset 6, 64",
+        ".cfi_offset 5, 72",
+        ".cfi_offset 4, 80",
+        ".cfi_offset 1, 88",
+        ".cfi_offset 2, 96",
+        ".cfi_offset 3, 104",
+        ".cfi_offset 0, 112",
+        ".cfi_offset 16, 136",
+        ".cfi_offset 7, 160",
+        "cld",
+        "call {place}",
+        "mov rsp, rax",
+        "lea rdi, [rsp + 512]",
+        "call {dispatch}",
+        "fxrstor64 [rsp]",
+        "add rsp, 512",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rbp",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rbx",
+        "pop rax",
+        "add rsp, 16",
+        "iretq",
+        ".cfi_endproc",
+        place = sym place,
+        dispatch = sym dispatch,
+    )
+}
+
+/// Moves what entry saved to the interrupted stack, if that has room. Answers with the address of
+/// the saved x87 and SSE state, which the `TrapFrame` follows.
+extern "C" fn place(frame: *mut TrapFrame) -> u64 {
+    // SAFETY: entry has just saved a frame there, and nothing else knows of it.
+    let saved = unsafe { &*frame };
+    let here = frame.addr() as u64 - FLOAT_STATE_SIZE as u64;
+    if STAYING.contains(&saved.vector()) {
+        return here;
+    }
+    let top = saved.top_below();
+    let there = top.wrapping_sub(TrapFrame::SIZE + FLOAT_STATE_SIZE as u64);
+    let room = if saved.vector() < EXCEPTIONS {
+        EXCEPTION_ROOM
+    } else {
+        DEVICE_ROOM
+    };
+    if !hooks::is_writable(VirtualRange {
+        start: there.wrapping_sub(room),
+        end: top,
+    }) {
+        return here;
+    }
+    let size = size_of::<TrapFrame>() + FLOAT_STATE_SIZE;
+    // SAFETY: the source is what entry saved. The destination is mapped, lies below the interrupted
+    // code's red zone, where nothing is in use, and is on another stack than the source: code on
+    // an interrupt stack is not interrupted by a vector of the same stack.
+    unsafe { core::ptr::copy_nonoverlapping(here as *const u8, there as *mut u8, size) };
+    there
+}
+
+/// Calls the vector's handler. May be unwound through: then the interrupted task's frames are next.
+extern "C-unwind" fn dispatch(frame: &mut TrapFrame) {
+    let vector = frame.vector();
+    let handler = vectors::enter(vector);
+    if vector < EXCEPTIONS {
+        return handler.unwrap_or(hooks::exception)(frame);
+    }
+    let active = Active::new(vector);
+    match handler {
+        Some(handler) => handler(frame),
+        None => vectors::count_unhandled(),
+    }
+    drop(active);
+    if frame.interrupts_enabled() && frame.on_interrupted_stack() && cpu::preemption_enabled() {
+        hooks::preempt();
+    }
+}
+
+/// A device's interrupt is being handled. Dropping it ends the interrupt, in a panic too.
+struct Active {
+    vector: u8,
+}
+
+impl Active {
+    fn new(vector: u8) -> Self {
+        cpu::local()
+            .interrupt_nesting
+            .fetch_add(1, Ordering::Relaxed);
+        Self { vector }
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        hooks::end_of_interrupt(self.vector);
+        cpu::local()
+            .interrupt_nesting
+            .fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// 16 entries in a row.
+macro_rules! entries {
+    ($($high:literal)*) => {
+        [$(
+            entry::<{ $high << 4 }>, entry::<{ $high << 4 | 1 }>,
+            entry::<{ $high << 4 | 2 }>, entry::<{ $high << 4 | 3 }>,
+            entry::<{ $high << 4 | 4 }>, entry::<{ $high << 4 | 5 }>,
+            entry::<{ $high << 4 | 6 }>, entry::<{ $high << 4 | 7 }>,
+            entry::<{ $high << 4 | 8 }>, entry::<{ $high << 4 | 9 }>,
+            entry::<{ $high << 4 | 10 }>, entry::<{ $high << 4 | 11 }>,
+            entry::<{ $high << 4 | 12 }>, entry::<{ $high << 4 | 13 }>,
+            entry::<{ $high << 4 | 14 }>, entry::<{ $high << 4 | 15 }>,
+        )*]
+    };
+}
+
+/// The entries of all vectors.
+pub(crate) static ENTRIES: [Entry; 256] = entries!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
