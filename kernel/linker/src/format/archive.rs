@@ -164,10 +164,16 @@ impl core::fmt::Display for ArchiveError {
             }
             Self::Magic(found) => write!(f, "archive begins with {found:#018x}, not \"STRAKEAR\""),
             Self::Version(found) => {
-                write!(f, "archive has format version {found}, this linker reads {VERSION}")
+                write!(
+                    f,
+                    "archive has format version {found}, this linker reads {VERSION}"
+                )
             }
             Self::IndexChecksum { found, expected } => {
-                write!(f, "archive's index is corrupt: checksum {found:#018x}, not {expected:#018x}")
+                write!(
+                    f,
+                    "archive's index is corrupt: checksum {found:#018x}, not {expected:#018x}"
+                )
             }
             Self::Table { table, span } => write!(
                 f,
@@ -176,7 +182,11 @@ impl core::fmt::Display for ArchiveError {
             ),
             Self::NoMember(member) => write!(f, "archive has no member {member}"),
             Self::MemberOutside(member) => write!(f, "member {member} lies outside the archive"),
-            Self::MemberChecksum { member, found, expected } => write!(
+            Self::MemberChecksum {
+                member,
+                found,
+                expected,
+            } => write!(
                 f,
                 "member {member} is corrupt: checksum {found:#018x}, not {expected:#018x}"
             ),
@@ -215,8 +225,10 @@ impl<'a> Archive<'a> {
     ///
     /// When the bytes are cut off, corrupt, of another format or version, or a table lies outside.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ArchiveError> {
-        let truncated =
-            |expected| ArchiveError::Truncated { length: bytes.len(), expected };
+        let truncated = |expected| ArchiveError::Truncated {
+            length: bytes.len(),
+            expected,
+        };
         let header = Header::decode(bytes).ok_or(truncated(Header::SIZE as u64))?;
         if header.magic != MAGIC {
             return Err(ArchiveError::Magic(header.magic));
@@ -230,7 +242,10 @@ impl<'a> Archive<'a> {
             .ok_or(truncated(u64::from(header.index_length)))?;
         let found = index_checksum(index).ok_or(truncated(Header::SIZE as u64))?;
         if found != header.checksum {
-            return Err(ArchiveError::IndexChecksum { found, expected: header.checksum });
+            return Err(ArchiveError::IndexChecksum {
+                found,
+                expected: header.checksum,
+            });
         }
         let bytes = usize::try_from(header.length)
             .ok()
@@ -285,7 +300,11 @@ impl<'a> Archive<'a> {
         let found = xxh3_64(bytes);
         if found != member.checksum {
             let expected = member.checksum;
-            return Err(ArchiveError::MemberChecksum { member: index, found, expected });
+            return Err(ArchiveError::MemberChecksum {
+                member: index,
+                found,
+                expected,
+            });
         }
         Ok(bytes)
     }
@@ -308,7 +327,8 @@ impl<'a> Archive<'a> {
     /// The default member that defines `key`, and the symbol's index in it.
     #[must_use]
     pub fn definition(&self, key: u64) -> Option<Definition> {
-        self.definitions.find_by_key(key, |definition| definition.key)
+        self.definitions
+            .find_by_key(key, |definition| definition.key)
     }
 
     /// The members whose exports `member` imports.

@@ -207,7 +207,10 @@ impl core::fmt::Display for MetadataError {
             Self::Truncated { length } => write!(f, "metadata cut off after {length} bytes"),
             Self::Magic(found) => write!(f, "metadata begins with {found:#018x}, not \"STRAKEMD\""),
             Self::Version(found) => {
-                write!(f, "metadata has format version {found}, this linker reads {VERSION}")
+                write!(
+                    f,
+                    "metadata has format version {found}, this linker reads {VERSION}"
+                )
             }
             Self::Table { table, span } => write!(
                 f,
@@ -246,7 +249,9 @@ impl<'a> Metadata<'a> {
     ///
     /// When the bytes are cut off, of another format or version, or a table lies outside.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, MetadataError> {
-        let truncated = MetadataError::Truncated { length: bytes.len() };
+        let truncated = MetadataError::Truncated {
+            length: bytes.len(),
+        };
         let header = Header::decode(bytes).ok_or(truncated)?;
         if header.magic != MAGIC {
             return Err(MetadataError::Magic(header.magic));
@@ -261,7 +266,9 @@ impl<'a> Metadata<'a> {
             .ok_or_else(|| outside("strings", header.strings))?;
         Ok(Self {
             header,
-            name: strings.get(header.name).ok_or_else(|| outside("name", header.name))?,
+            name: strings
+                .get(header.name)
+                .ok_or_else(|| outside("name", header.name))?,
             version: strings
                 .get(header.crate_version)
                 .ok_or_else(|| outside("version", header.crate_version))?,
@@ -284,7 +291,8 @@ impl<'a> Metadata<'a> {
     /// The item of this kind and key.
     #[must_use]
     pub fn item(&self, kind: ItemKind, key: u64) -> Option<Item> {
-        self.items.find_by_key((kind as u32, key), |item| (item.kind, item.key))
+        self.items
+            .find_by_key((kind as u32, key), |item| (item.kind, item.key))
     }
 
     /// The unwind information that covers `text_offset`.

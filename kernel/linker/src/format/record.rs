@@ -81,7 +81,10 @@ records! {
 
 impl Span {
     /// Nothing.
-    pub const EMPTY: Self = Self { offset: 0, count: 0 };
+    pub const EMPTY: Self = Self {
+        offset: 0,
+        count: 0,
+    };
 }
 
 /// A checked view of a table of records.
@@ -104,7 +107,10 @@ impl<'a, R: Record> Records<'a, R> {
         let start = usize::try_from(span.offset).ok()?;
         let length = usize::try_from(span.count).ok()?.checked_mul(R::SIZE)?;
         let bytes = bytes.get(start..start.checked_add(length)?)?;
-        Some(Self { bytes, record: PhantomData })
+        Some(Self {
+            bytes,
+            record: PhantomData,
+        })
     }
 
     /// Number of records.
@@ -163,7 +169,9 @@ impl<'a> Strings<'a> {
     pub fn new(bytes: &'a [u8], span: Span) -> Option<Self> {
         let start = usize::try_from(span.offset).ok()?;
         let end = start.checked_add(usize::try_from(span.count).ok()?)?;
-        Some(Self { bytes: bytes.get(start..end)? })
+        Some(Self {
+            bytes: bytes.get(start..end)?,
+        })
     }
 
     /// The string at `span`; `None` when it lies outside the pool or is not UTF-8.
