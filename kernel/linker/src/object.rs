@@ -266,7 +266,7 @@ impl<'a> Object<'a> {
             Class::Other => true,
             Class::Function => kind == Some(SectionKind::Text),
             Class::Static | Class::Constant => kind.is_some_and(|kind| kind != SectionKind::Text),
-            Class::Import | Class::WeakImport => raw.st_shndx == SHN_UNDEF as u16,
+            Class::Import | Class::WeakImport => u32::from(raw.st_shndx) == SHN_UNDEF,
         };
         if !fits {
             return Err(SymbolProblem::Class(known.class));

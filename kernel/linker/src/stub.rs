@@ -7,7 +7,8 @@
 use handover::layout::{SLOT_OFFSET, STUB_SIZE, STUBS};
 
 /// Size of a stub in bytes.
-pub const SIZE: usize = STUB_SIZE as usize;
+pub const SIZE: usize = 16;
+const _: () = assert!(SIZE as u64 == STUB_SIZE);
 
 /// `jmp *2(%rip)`: the slot follows two bytes after the instruction (Intel SDM vol. 2, JMP, FF /4).
 const JUMP: [u8; 6] = [0xFF, 0x25, 0x02, 0x00, 0x00, 0x00];
