@@ -318,17 +318,28 @@ impl<'a> Linker<'_, 'a> {
         ) {
             return self.direct(symbol);
         }
+        self.entry(place, symbol, relocation, 0)
+    }
+
+    /// The public address of a symbol, of a function only if the relocation means its entry.
+    fn entry(
+        &mut self,
+        place: &Place<'_>,
+        symbol: SymbolIndex,
+        relocation: &Rela,
+        addend: i64,
+    ) -> Result<u64, LinkError> {
         let is_function = self
             .object
             .symbol(symbol)
             .is_some_and(|symbol| symbol.class == Class::Function);
-        if is_function && relocation.r_addend != 0 {
+        if is_function && relocation.r_addend != addend {
             return Err(LinkError::IntoFunction {
                 object: self.object.name().to_string(),
                 section: place.name.to_string(),
                 offset: relocation.r_offset,
                 symbol: self.name(symbol),
-                addend: relocation.r_addend,
+                addend: relocation.r_addend - addend,
             });
         }
         self.public(symbol)

@@ -8,10 +8,10 @@ use linker::format::{
 use std::{fs, path::PathBuf, process::Command};
 use xxhash_rust::xxh3::xxh3_64;
 
-pub const TOOLCHAIN: u128 = 0x1234;
+pub(crate) const TOOLCHAIN: u128 = 0x1234;
 
 /// The one object of a prebuilt crate, with metadata.
-pub fn prebuilt(name: &str) -> Vec<u8> {
+pub(crate) fn prebuilt(name: &str) -> Vec<u8> {
     let path = fs::read_dir(library_folder())
         .expect("sysroot's library folder")
         .map(|entry| entry.expect("entry").path())
@@ -61,25 +61,23 @@ fn has_text(elf: &[u8]) -> bool {
         > 2
 }
 
-pub struct RawSection {
-    pub header: usize,
-    pub name: u32,
-    pub kind: u32,
-    pub flags: u64,
-    pub offset: usize,
-    pub size: usize,
-    pub link: u32,
-    pub info: u32,
+pub(crate) struct RawSection {
+    pub(crate) header: usize,
+    pub(crate) kind: u32,
+    pub(crate) flags: u64,
+    pub(crate) offset: usize,
+    pub(crate) size: usize,
+    pub(crate) link: u32,
+    pub(crate) info: u32,
 }
 
-pub fn raw_sections(elf: &[u8]) -> Vec<RawSection> {
+pub(crate) fn raw_sections(elf: &[u8]) -> Vec<RawSection> {
     let table = word(elf, 40) as usize;
     (0..usize::from(u16::from_le_bytes([elf[60], elf[61]])))
         .map(|index| {
             let header = table + index * 64;
             RawSection {
                 header,
-                name: word(elf, header) as u32,
                 kind: (word(elf, header) >> 32) as u32,
                 flags: word(elf, header + 8),
                 offset: word(elf, header + 24) as usize,
@@ -91,7 +89,7 @@ pub fn raw_sections(elf: &[u8]) -> Vec<RawSection> {
         .collect()
 }
 
-pub fn word(bytes: &[u8], at: usize) -> u64 {
+pub(crate) fn word(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"))
 }
 
@@ -101,7 +99,7 @@ fn c_string(table: &[u8], at: usize) -> &[u8] {
 }
 
 /// Adds a `.strake` section to an object.
-pub fn with_metadata(name: &str, elf: &[u8]) -> Vec<u8> {
+pub(crate) fn with_metadata(name: &str, elf: &[u8]) -> Vec<u8> {
     let sections = raw_sections(elf);
     let table = sections
         .iter()
