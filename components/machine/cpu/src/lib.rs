@@ -45,7 +45,7 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
 }
 
 /// Turns on what the rest of the system relies on, whatever the nucleus left: write protection in
-/// ring 0 and no-execute (W^X), SSE state with its exceptions, global pages.
+/// ring 0 and no-execute (W^X), SSE state with its exceptions.
 pub(crate) fn enable_features() {
     // SAFETY: write protection only takes rights away, and no code here writes read-only pages.
     unsafe {
@@ -57,10 +57,10 @@ pub(crate) fn enable_features() {
             flags.remove(Cr0Flags::TASK_SWITCHED);
         });
     }
-    // SAFETY: every x86-64 CPU has SSE and global pages; interrupt entry saves the SSE state.
+    // SAFETY: every x86-64 CPU has SSE; interrupt entry saves the SSE state.
     unsafe {
         Cr4::update(|flags| {
-            flags.insert(Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE | Cr4Flags::PAGE_GLOBAL);
+            flags.insert(Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE);
         });
     }
     // SAFETY: the page tables in use already have their no-execute bits in the right places.
