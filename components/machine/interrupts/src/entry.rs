@@ -164,7 +164,7 @@ extern "C-unwind" fn dispatch(frame: &mut TrapFrame) {
     }
     drop(active);
     if frame.interrupts_enabled() && frame.on_interrupted_stack() && cpu::preemption_enabled() {
-        hooks::preempt();
+        hooks::preempt(frame);
     }
 }
 

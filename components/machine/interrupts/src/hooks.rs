@@ -8,7 +8,7 @@ use crate::{TrapFrame, TrapHandler};
 struct Hooks {
     exception: Option<TrapHandler>,
     end_of_interrupt: Option<fn(u8)>,
-    preemption: Option<fn()>,
+    preemption: Option<TrapHandler>,
     stack_check: Option<fn(VirtualRange) -> bool>,
 }
 
@@ -31,8 +31,9 @@ pub fn set_end_of_interrupt(end: fn(u8)) {
 }
 
 /// Names what is called at the end of a device's interrupt if the interrupted code may be
-/// preempted: on its stack, with interrupts off, outside the handler. It may switch tasks.
-pub fn set_preemption(preempt: fn()) {
+/// preempted: on its stack, with interrupts off, outside the handler. It may switch tasks, and change
+/// where the interrupted code goes on.
+pub fn set_preemption(preempt: TrapHandler) {
     HOOKS.lock().preemption = Some(preempt);
 }
 
@@ -54,10 +55,10 @@ pub(crate) fn end_of_interrupt(vector: u8) {
     }
 }
 
-pub(crate) fn preempt() {
+pub(crate) fn preempt(frame: &mut TrapFrame) {
     let preempt = HOOKS.lock().preemption;
     if let Some(preempt) = preempt {
-        preempt();
+        preempt(frame);
     }
 }
 
