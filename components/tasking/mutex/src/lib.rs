@@ -1,2 +1,247 @@
 //! A blocking mutex that knows its owner.
+//!
+//! A task that waits for it sleeps. Its guard releases it when dropped, also when the owner is
+//! unwound; then the value may be half changed, and the mutex is *poisoned*. The policy: a poisoned
+//! mutex can still be locked, because a system that goes on after faults must not lose every part
+//! that a fault touched. [`Mutex::lock`] is for values that are right after every single change;
+//! who must put the value right first uses [`Mutex::lock_checked`], which tells. The flag stays
+//! until [`MutexGuard::clear_poison`].
+//!
+//! Because the owner is known, a task that locks what it holds is told so by a panic instead of
+//! sleeping for ever, and a mutex whose owner ended without releasing it (its unwinding failed) is
+//! taken over by the next who wants it, poisoned.
+//!
+//! `spin` locks are no alternative here: a task may be unwound or preempted holding one.
+//!
+//! Neighbours: `wait_queue`. Left out: fairness, condition variables, reader-writer locks.
 #![no_std]
+
+use core::{
+    cell::UnsafeCell,
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
+use task::TaskId;
+use wait_queue::WaitQueue;
+
+/// Nobody, as an owner.
+const NOBODY: u64 = u64::MAX;
+
+/// A value that one task at a time may use.
+pub struct Mutex<T: ?Sized> {
+    /// The task that holds the mutex, or [`NOBODY`]; changing it from that is taking the mutex.
+    owner: AtomicU64,
+    poisoned: AtomicBool,
+    waiting: WaitQueue,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: sending the mutex sends the value.
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
+// SAFETY: the value is only reached through a guard, of which there is one at a time; with it, it
+// may be moved to another task.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+
+impl<T> Mutex<T> {
+    /// A free mutex around `value`.
+    pub const fn new(value: T) -> Self {
+        Self {
+            owner: AtomicU64::new(NOBODY),
+            poisoned: AtomicBool::new(false),
+            waiting: WaitQueue::new(),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Waits for the mutex and takes it, poisoned or not. A safe point if it has to wait.
+    ///
+    /// # Panics
+    ///
+    /// When the current task holds the mutex already.
+    #[track_caller]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        if let Some(guard) = self.try_lock() {
+            return guard;
+        }
+        self.check_not_ours();
+        self.waiting.wait_for(|| self.try_lock().or_else(|| self.take_over()))
+    }
+
+    /// Waits for the mutex and takes it. A safe point if it has to wait.
+    ///
+    /// # Errors
+    ///
+    /// Gives the guard inside an error when an owner was unwound while it held the mutex.
+    ///
+    /// # Panics
+    ///
+    /// When the current task holds the mutex already.
+    #[track_caller]
+    pub fn lock_checked(&self) -> Result<MutexGuard<'_, T>, Poisoned<'_, T>> {
+        let guard = self.lock();
+        if self.is_poisoned() { Err(Poisoned(guard)) } else { Ok(guard) }
+    }
+
+    /// Takes the mutex if it is free, poisoned or not.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.acquire_from(NOBODY)
+    }
+
+    /// The task that holds the mutex.
+    #[must_use]
+    pub fn owner(&self) -> Option<TaskId> {
+        let owner = self.owner.load(Ordering::Relaxed);
+        (owner != NOBODY).then_some(TaskId(owner))
+    }
+
+    /// Whether an owner was unwound while it held the mutex.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Relaxed)
+    }
+
+    /// The value, without locking, since `self` cannot be shared.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// Takes the mutex from an owner that has ended without releasing it.
+    fn take_over(&self) -> Option<MutexGuard<'_, T>> {
+        let owner = self.owner.load(Ordering::Relaxed);
+        if owner == NOBODY || task::is_alive(TaskId(owner)) {
+            return None;
+        }
+        let guard = self.acquire_from(owner)?;
+        self.poisoned.store(true, Ordering::Relaxed);
+        Some(guard)
+    }
+
+    fn acquire_from(&self, before: u64) -> Option<MutexGuard<'_, T>> {
+        let me = me();
+        self.owner.compare_exchange(before, me, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        Some(MutexGuard { mutex: self, unwinding: unwindings() })
+    }
+
+    #[track_caller]
+    #[expect(clippy::panic, reason = "the alternative is to sleep for ever")]
+    fn check_not_ours(&self) {
+        let me = me();
+        if self.owner.load(Ordering::Relaxed) == me {
+            panic!("mutex locked twice by task {me}");
+        }
+    }
+}
+
+/// The current task's number; before there are tasks the first one's.
+fn me() -> u64 {
+    task::with_current(|task| task.id().0).unwrap_or(0)
+}
+
+/// How many times the current task is being unwound.
+fn unwindings() -> u32 {
+    task::with_current(|task| task.unwinding()).unwrap_or(0)
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mutex")
+            .field("owner", &self.owner())
+            .field("poisoned", &self.is_poisoned())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The right to use a mutex's value. Dropping it releases the mutex.
+#[must_use]
+pub struct MutexGuard<'a, T: ?Sized> {
+    mutex: &'a Mutex<T>,
+    /// Unwindings under way when the mutex was taken: more of them at the drop poison it, but a
+    /// drop that locks while its task is being unwound does not.
+    unwinding: u32,
+}
+
+// SAFETY: a shared guard gives shared access to the value, no more.
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
+
+impl<T: ?Sized> MutexGuard<'_, T> {
+    /// Whether an owner was unwound while it held the mutex.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.mutex.is_poisoned()
+    }
+
+    /// Says that the value is right again.
+    pub fn clear_poison(&mut self) {
+        self.mutex.poisoned.store(false, Ordering::Relaxed);
+    }
+}
+
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the guard's task owns the mutex, so nobody else reaches the value.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`, and the guard cannot be used otherwise meanwhile.
+        unsafe { &mut *self.mutex.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    fn drop(&mut self) {
+        if unwindings() > self.unwinding {
+            self.mutex.poisoned.store(true, Ordering::Relaxed);
+        }
+        self.mutex.owner.store(NOBODY, Ordering::Release);
+        self.mutex.waiting.wake_one();
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// A guard, with the news that an owner was unwound while it held the mutex.
+pub struct Poisoned<'a, T: ?Sized>(MutexGuard<'a, T>);
+
+impl<'a, T: ?Sized> Poisoned<'a, T> {
+    /// The guard; the mutex stays poisoned until [`MutexGuard::clear_poison`].
+    pub fn into_guard(self) -> MutexGuard<'a, T> {
+        self.0
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Poisoned<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Poisoned")
+    }
+}
+
+impl<T: ?Sized> fmt::Display for Poisoned<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a task was unwound while it held the mutex")
+    }
+}
+
+impl<T: ?Sized> core::error::Error for Poisoned<'_, T> {}

@@ -1,0 +1,242 @@
+//! Making tasks and waiting for their end.
+
+use crate::{
+    Failure, State, Streams, Task, TaskId, WaitList, block, catch, current, ending,
+    info,
+    policy::{self, Reason},
+    safe_point, schedule, streams, switch,
+    task::{Kind, Parts},
+    with_current,
+};
+use alloc::{boxed::Box, string::String, sync::Arc};
+use core::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use stacks::{Stack, StackError};
+
+/// Stack of a task that asks for nothing else, in bytes.
+pub const DEFAULT_STACK_SIZE: usize = 64 * 1024;
+
+#[used]
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// The number of the next task.
+pub(crate) fn next_id() -> TaskId {
+    TaskId(NEXT_ID.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Why a task could not be made.
+#[derive(Debug)]
+pub enum SpawnError {
+    /// There is no stack for it.
+    Stack {
+        /// The task's name.
+        name: String,
+        /// Why.
+        error: StackError,
+    },
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stack { name, error } => write!(f, "no stack for task \"{name}\": {error}"),
+        }
+    }
+}
+
+impl core::error::Error for SpawnError {}
+
+/// A task to be.
+#[must_use]
+pub struct Builder {
+    name: String,
+    component: Option<String>,
+    stack_size: usize,
+    streams: Option<Arc<dyn Streams>>,
+    kind: Kind,
+}
+
+impl Builder {
+    /// A task of this name, with the default stack and the current task's streams and component.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            component: None,
+            stack_size: DEFAULT_STACK_SIZE,
+            streams: None,
+            kind: Kind::Ordinary,
+        }
+    }
+
+    /// Gives it a stack of at least `bytes`.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = bytes;
+        self
+    }
+
+    /// Gives it streams of its own.
+    pub fn streams(mut self, streams: Arc<dyn Streams>) -> Self {
+        self.streams = Some(streams);
+        self
+    }
+
+    /// Says for which component it works.
+    pub fn component(mut self, name: impl Into<String>) -> Self {
+        self.component = Some(name.into());
+        self
+    }
+
+    /// Says that the system depends on it, so that it cannot be killed.
+    pub fn essential(mut self) -> Self {
+        self.kind = Kind::Essential;
+        self
+    }
+
+    pub(crate) fn idle(mut self) -> Self {
+        self.kind = Kind::Idle;
+        self
+    }
+
+    /// Makes the task and lets it run `body`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for its stack.
+    pub fn spawn(self, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle, SpawnError> {
+        let task = self.build(Box::new(body))?;
+        info::enter(&task);
+        policy::enqueue(Arc::clone(&task), Reason::New);
+        schedule::woke(&task);
+        Ok(JoinHandle { task })
+    }
+
+    /// Makes the task and puts it in no queue.
+    pub(crate) fn build(self, body: crate::task::Body) -> Result<Arc<Task>, SpawnError> {
+        let stack = match Stack::allocate(self.stack_size) {
+            Ok(stack) => stack,
+            Err(error) => return Err(SpawnError::Stack { name: self.name, error }),
+        };
+        let stack_range = stack.range();
+        // SAFETY: the stack is fresh, mapped, at least a page long, and ours.
+        let saved_stack_pointer = unsafe { switch::prepare(stack_range.end) };
+        let component = self
+            .component
+            .or_else(|| with_current(|task| String::from(task.component())))
+            .unwrap_or_default();
+        Ok(Arc::new(Task::new(Parts {
+            id: next_id(),
+            name: self.name,
+            component,
+            kind: self.kind,
+            state: State::Runnable,
+            stack_range,
+            stack: Some(stack),
+            saved_stack_pointer,
+            body: Some(body),
+            streams: self.streams.unwrap_or_else(streams),
+        })))
+    }
+}
+
+/// Makes a task of this name that runs `body`.
+///
+/// # Errors
+///
+/// When there is no memory for its stack.
+pub fn spawn(
+    name: impl Into<String>,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle, SpawnError> {
+    Builder::new(name).spawn(body)
+}
+
+/// The right to learn how a task ended. Dropping it lets the task run on.
+#[derive(Debug)]
+pub struct JoinHandle {
+    task: Arc<Task>,
+}
+
+impl JoinHandle {
+    /// The task.
+    #[must_use]
+    pub const fn task(&self) -> &Arc<Task> {
+        &self.task
+    }
+
+    /// The task's number.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.task.id()
+    }
+
+    /// Whether the task has ended and its stack is left.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.task.ending.lock().over
+    }
+
+    /// Waits until the task has ended; its stack is free when this returns. A safe point.
+    ///
+    /// # Errors
+    ///
+    /// The failure that ended the task.
+    pub fn join(self) -> Result<(), Failure> {
+        while self.wait() {
+            block();
+            self.stop_waiting();
+            safe_point();
+        }
+        ending::release(&self.task);
+        self.task.ending.lock().result.take().unwrap_or(Ok(()))
+    }
+
+    /// Puts the current task among those that wait, unless the end has come; whether it has not.
+    fn wait(&self) -> bool {
+        let Some(me) = current() else { return false };
+        let mut ending = self.task.ending.lock();
+        if ending.over {
+            return false;
+        }
+        // Refused only when it is in a list already, and then it looks again after the block.
+        let _ = ending.waiters.push_back(me);
+        true
+    }
+
+    fn stop_waiting(&self) {
+        let removed = with_current(|me| self.task.ending.lock().waiters.remove(me));
+        drop(removed);
+    }
+}
+
+/// Runs the body of the current task, which has just begun, and ends the task.
+pub(crate) fn run_current() -> ! {
+    let mut body = with_current(|task| task.body.lock().take()).flatten();
+    let result = catch(&mut || {
+        if let Some(body) = body.take() {
+            body();
+        }
+    });
+    drop(body);
+    with_current(|task| {
+        task.forget_streams();
+        task.ending.lock().result = Some(result);
+    });
+    schedule::leave_for_ever()
+}
+
+/// The last switch away from `task` is over: tells those who wait, and leaves the rest to the
+/// reaper. Interrupts must be off, and this may allocate nothing.
+pub(crate) fn retire(task: Arc<Task>) {
+    let mut waiters = {
+        let mut ending = task.ending.lock();
+        ending.over = true;
+        core::mem::replace(&mut ending.waiters, WaitList::new())
+    };
+    while let Some(waiter) = waiters.pop_front() {
+        waiter.unblock();
+    }
+    info::leave(&task);
+    ending::hand_to_reaper(task);
+}

@@ -1,0 +1,48 @@
+//! What is left of a task that has ended, and who frees it.
+//!
+//! A task cannot free the stack that it stands on. Whoever joins it does, else the reaper, a task
+//! of its own, so that nothing is freed with interrupts off.
+
+use crate::{Builder, Task, WaitList, block, builder::SpawnError};
+use alloc::sync::Arc;
+use cpu::IrqMutex;
+
+#[used]
+static ENDED: IrqMutex<WaitList> = IrqMutex::new(WaitList::new());
+
+#[used]
+static REAPER: IrqMutex<Option<Arc<Task>>> = IrqMutex::new(None);
+
+/// Frees the stack of a task that has ended.
+pub(crate) fn release(task: &Task) {
+    let stack = task.stack.lock().take();
+    drop(stack); // Not under the lock: unmapping takes locks of its own.
+}
+
+/// Leaves the rest of an ended task to the reaper.
+pub(crate) fn hand_to_reaper(task: Arc<Task>) {
+    // It waits for nothing any more, so its link for that is free; were it not, the task's last
+    // reference would be dropped by whoever holds the list.
+    let _ = ENDED.lock().push_back(task);
+    let reaper = REAPER.lock().clone();
+    if let Some(reaper) = reaper {
+        reaper.unblock();
+    }
+}
+
+/// Starts the reaper.
+pub(crate) fn start_reaper() -> Result<(), SpawnError> {
+    let handle = Builder::new("reaper").component("task").essential().spawn(reap)?;
+    *REAPER.lock() = Some(Arc::clone(handle.task()));
+    Ok(())
+}
+
+fn reap() {
+    loop {
+        let ended = ENDED.lock().pop_front();
+        match ended {
+            Some(task) => release(&task),
+            None => block(),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What upper layers register here: the unwinder, and which text belongs to applications.
+//!
+//! Hooks are kept as plain function pointers: their targets are entry stubs, so a hook stays right
+//! when the component behind it is replaced.
+
+use crate::Failure;
+use cpu::IrqMutex;
+
+/// Runs a function and returns how it failed when it was unwound.
+pub type Catch = fn(&mut dyn FnMut()) -> Result<(), Failure>;
+
+/// Unwinds the current task to its innermost catch.
+pub type Unwind = fn(Failure) -> !;
+
+/// Makes an interrupted task unwind from where it was when the interrupt returns; whether it can.
+pub type UnwindInterrupted = fn(&mut interrupts::TrapFrame, Failure) -> bool;
+
+/// Whether an address lies in the text of an application.
+pub type IsApplicationText = fn(u64) -> bool;
+
+#[derive(Clone, Copy)]
+struct Unwinder {
+    catch: Catch,
+    unwind: Unwind,
+    unwind_interrupted: UnwindInterrupted,
+}
+
+#[used]
+static UNWINDER: IrqMutex<Option<Unwinder>> = IrqMutex::new(None);
+
+#[used]
+static APPLICATION_TEXT: IrqMutex<Option<IsApplicationText>> = IrqMutex::new(None);
+
+/// Registers the unwinder.
+pub fn register_unwinder(catch: Catch, unwind: Unwind, unwind_interrupted: UnwindInterrupted) {
+    *UNWINDER.lock() = Some(Unwinder { catch, unwind, unwind_interrupted });
+}
+
+/// Registers the predicate by which a task that loops in an application's own code may be unwound
+/// from a timer interrupt: such code holds no lock of the system's.
+pub fn register_application_text(predicate: IsApplicationText) {
+    *APPLICATION_TEXT.lock() = Some(predicate);
+}
+
+/// Runs `body` and returns how it failed when it panicked, faulted or was killed.
+///
+/// Before there is an unwinder, a failure of `body` stops the system.
+///
+/// # Errors
+///
+/// The failure that unwound `body`.
+pub fn catch(body: &mut dyn FnMut()) -> Result<(), Failure> {
+    let unwinder = *UNWINDER.lock();
+    match unwinder {
+        Some(unwinder) => (unwinder.catch)(body),
+        None => {
+            body();
+            Ok(())
+        }
+    }
+}
+
+/// Unwinds the current task to its innermost [`catch`], which returns `failure`.
+pub fn unwind(failure: Failure) -> ! {
+    let unwinder = *UNWINDER.lock();
+    match unwinder {
+        Some(unwinder) => (unwinder.unwind)(failure),
+        #[expect(clippy::panic, reason = "the fault supervisor reports it and stops the system")]
+        None => panic!("{failure}, and there is no unwinder yet"),
+    }
+}
+
+/// Makes the interrupted task unwind when the interrupt returns; whether it can.
+pub(crate) fn unwind_interrupted(frame: &mut interrupts::TrapFrame, failure: Failure) -> bool {
+    let unwinder = *UNWINDER.lock();
+    unwinder.is_some_and(|unwinder| (unwinder.unwind_interrupted)(frame, failure))
+}
+
+/// Whether `address` lies in the text of an application.
+pub(crate) fn is_application_text(address: u64) -> bool {
+    let predicate = *APPLICATION_TEXT.lock();
+    predicate.is_some_and(|predicate| predicate(address))
+}

@@ -1,0 +1,109 @@
+//! The table of all tasks, and what `ps` shows of them.
+
+use crate::{State, Task, TaskId, per_cpu, queue::Table};
+use alloc::{string::String, sync::Arc, vec::Vec};
+use core::sync::atomic::Ordering;
+use cpu::IrqMutex;
+
+#[used]
+static TABLE: IrqMutex<Table> = IrqMutex::new(Table::new());
+
+/// A look at a task.
+#[derive(Clone, Debug)]
+pub struct TaskInfo {
+    /// Its number.
+    pub id: TaskId,
+    /// Its name.
+    pub name: String,
+    /// The component for which it works.
+    pub component: String,
+    /// What it was doing.
+    pub state: State,
+    /// Time that CPUs spent in it.
+    pub cpu_ns: u64,
+    /// Size of its stack in bytes.
+    pub stack_size: u64,
+    /// Bytes of its stack in use when it last gave up a CPU.
+    pub stack_used: u64,
+    /// Whether it has been asked to end.
+    pub killed: bool,
+}
+
+/// Puts a new task in the table.
+pub(crate) fn enter(task: &Arc<Task>) {
+    // Refused only when it is in already.
+    let _ = TABLE.lock().push_back(Arc::clone(task));
+}
+
+/// Takes an ended task out.
+pub(crate) fn leave(task: &Task) {
+    let removed = TABLE.lock().remove(task);
+    drop(removed);
+}
+
+/// The task with this number, if it has not ended.
+#[must_use]
+pub fn find(id: TaskId) -> Option<Arc<Task>> {
+    TABLE.lock().iter().find(|task| task.id() == id).map(Task::reference)
+}
+
+/// A look at every task that has not ended, in the order in which they were made.
+#[must_use]
+pub fn tasks() -> Vec<TaskInfo> {
+    all().iter().map(|task| look(task)).collect()
+}
+
+/// References to all tasks.
+///
+/// The table's lock keeps interrupts off, so the memory is reserved before it is taken.
+pub(crate) fn all() -> Vec<Arc<Task>> {
+    let mut wanted = 16;
+    loop {
+        let mut found = Vec::with_capacity(wanted);
+        let table = TABLE.lock();
+        let mut count = 0;
+        for task in table.iter() {
+            count += 1;
+            if found.len() < found.capacity() {
+                found.push(task.reference());
+            }
+        }
+        drop(table);
+        if count <= found.len() {
+            return found;
+        }
+        wanted = count + 4;
+    }
+}
+
+fn look(task: &Task) -> TaskInfo {
+    let range = task.stack_range();
+    let cycles = task.cycles.load(Ordering::Relaxed) + running_cycles(task);
+    TaskInfo {
+        id: task.id(),
+        name: task.name().into(),
+        component: task.component().into(),
+        state: task.state(),
+        cpu_ns: clock::ticks_to_ns(cycles),
+        stack_size: range.len(),
+        stack_used: range.end.saturating_sub(task.saved_stack_pointer()).min(range.len()),
+        killed: task.is_killed(),
+    }
+}
+
+/// Ticks since the last switch, if the task runs on this CPU.
+fn running_cycles(task: &Task) -> u64 {
+    let _off = cpu::InterruptsOff::new();
+    if task.is_running() && task.cpu() == cpu::current_cpu() {
+        let since = per_cpu::this().switched_at.load(Ordering::Relaxed);
+        cpu::timestamp().saturating_sub(since)
+    } else {
+        0
+    }
+}
+
+/// Whether there is a task with this number that has not ended.
+#[must_use]
+pub fn is_alive(id: TaskId) -> bool {
+    TABLE.lock().iter().any(|task| task.id() == id)
+}

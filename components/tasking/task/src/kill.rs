@@ -1,0 +1,93 @@
+//! Ending a task from outside.
+//!
+//! A killed task unwinds itself, at a point where nothing of the system's is half done: when it
+//! blocks, yields, sleeps or uses a stream, and, if it loops in an application's own code, at a
+//! timer tick.
+
+use crate::{Failure, Task, TaskId, find, hooks, task::Kind, with_current};
+use core::{fmt, sync::atomic::Ordering};
+
+/// Why a task could not be killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillError {
+    /// There is no such task (any more).
+    NoSuchTask(TaskId),
+    /// The system depends on the task.
+    Essential(TaskId),
+}
+
+impl fmt::Display for KillError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchTask(id) => write!(f, "there is no task {id}"),
+            Self::Essential(id) => write!(f, "task {id} cannot be killed: the system needs it"),
+        }
+    }
+}
+
+impl core::error::Error for KillError {}
+
+/// Asks a task to end. It does so at its next safe point; a blocked task is woken for it.
+///
+/// # Errors
+///
+/// When there is no such task or the system depends on it.
+pub fn kill(id: TaskId) -> Result<(), KillError> {
+    let task = find(id).ok_or(KillError::NoSuchTask(id))?;
+    if task.kind != Kind::Ordinary {
+        return Err(KillError::Essential(id));
+    }
+    task.killed.store(true, Ordering::SeqCst);
+    task.unblock();
+    Ok(())
+}
+
+/// Whether a kill of `task` may be carried out now: not while its drops run, nor while it asks for
+/// a delay.
+pub(crate) fn due(task: &Task) -> bool {
+    task.is_killed()
+        && !task.is_unwinding()
+        && task.kill_deferrals.load(Ordering::Relaxed) == 0
+}
+
+/// Whether the current task has been killed and should make for a safe point.
+#[must_use]
+pub fn killed() -> bool {
+    with_current(|task| due(task)).unwrap_or(false)
+}
+
+/// A point where the current task may be unwound: does not return if the task was killed.
+pub fn safe_point() {
+    if killed() {
+        hooks::unwind(Failure::Killed);
+    }
+}
+
+/// While this value lives, a kill of the task that made it waits: for work that must not stop half
+/// way.
+#[must_use]
+#[derive(Debug)]
+pub struct KillDeferral {
+    /// A deferral belongs to the task that made it.
+    not_send: core::marker::PhantomData<*mut ()>,
+}
+
+impl KillDeferral {
+    /// Defers kills of the current task.
+    pub fn new() -> Self {
+        with_current(|task| task.kill_deferrals.fetch_add(1, Ordering::Relaxed));
+        Self { not_send: core::marker::PhantomData }
+    }
+}
+
+impl Default for KillDeferral {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for KillDeferral {
+    fn drop(&mut self) {
+        with_current(|task| task.kill_deferrals.fetch_sub(1, Ordering::Relaxed));
+    }
+}

@@ -1,0 +1,209 @@
+//! Giving up the CPU and getting it back.
+
+use crate::{
+    State, Task, builder, hooks, kill, per_cpu, policy,
+    policy::Reason,
+    safe_point, switch,
+    task::Kind,
+    timers,
+};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+use cpu::InterruptsOff;
+use interrupts::TrapFrame;
+
+/// Runs `operation` on the current task; `None` before there are tasks.
+pub fn with_current<R>(operation: impl FnOnce(&Arc<Task>) -> R) -> Option<R> {
+    let off = InterruptsOff::new();
+    let raw = per_cpu::current_raw();
+    drop(off);
+    if raw.is_null() {
+        return None;
+    }
+    // SAFETY: the pointer came from `Arc::into_raw`, and the CPU's reference to a task is kept
+    // while that task runs, which it does for as long as this function does.
+    let task = core::mem::ManuallyDrop::new(unsafe { Arc::from_raw(raw) });
+    Some(operation(&task))
+}
+
+/// The current task; `None` before there are tasks.
+#[must_use]
+pub fn current() -> Option<Arc<Task>> {
+    with_current(Arc::clone)
+}
+
+/// Lets another runnable task run, and comes back. A safe point.
+pub fn yield_now() {
+    let off = InterruptsOff::new();
+    give_up(Leave::StayRunnable(Reason::Yielded));
+    drop(off);
+    safe_point();
+}
+
+/// Blocks the current task until it is unblocked.
+///
+/// A wake-up that came since the last `block` counts, and one may come for another reason than the
+/// caller's, so the caller looks at its condition in a loop. Not a safe point by itself: a caller
+/// that is in nobody's queue any more calls [`safe_point`] after it. Killing a task wakes it.
+pub fn block() {
+    block_until(None);
+}
+
+/// Like [`block`], but at most until the clock shows `deadline_ns`.
+pub fn block_until(deadline_ns: Option<u64>) {
+    with_current(|task| {
+        let off = InterruptsOff::new();
+        if let Some(deadline_ns) = deadline_ns {
+            timers::arm(task, deadline_ns);
+        }
+        // Either the waker sees `Blocked` and makes the task runnable, or this sees its wake-up.
+        task.set_state(State::Blocked);
+        let awake = task.wake_up.swap(false, Ordering::SeqCst);
+        if !(awake && task.change_state(State::Blocked, State::Running)) {
+            give_up(Leave::Blocked);
+            task.wake_up.store(false, Ordering::SeqCst);
+        }
+        drop(off);
+        if deadline_ns.is_some() {
+            timers::disarm(task);
+        }
+    });
+}
+
+/// Ends the current task: the last thing that it does.
+pub(crate) fn leave_for_ever() -> ! {
+    let _off = InterruptsOff::new();
+    with_current(|task| task.set_state(State::Ended));
+    give_up(Leave::Ended);
+    // Nobody switches to a task that has ended.
+    cpu::halt()
+}
+
+/// In which state the current task leaves the CPU.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    StayRunnable(Reason),
+    /// It is marked as blocked, or has been woken again since.
+    Blocked,
+    Ended,
+}
+
+/// Switches to the task that the policy picks, if it is another; returns when this task runs again.
+///
+/// Interrupts must be off.
+fn give_up(leave: Leave) {
+    cpu::local().reschedule.store(false, Ordering::Relaxed);
+    let Some(current) = current() else { return };
+    if let Leave::StayRunnable(reason) = leave {
+        current.set_state(State::Runnable);
+        policy::enqueue(Arc::clone(&current), reason);
+    }
+    let Some(next) = policy::pick().or_else(|| fall_back(&current)) else {
+        // Only possible before this CPU has its idle task, and then nothing else could run.
+        current.set_state(State::Running);
+        return;
+    };
+    if Arc::ptr_eq(&next, &current) {
+        return;
+    }
+    switch_to(current, next);
+    finish_switch();
+}
+
+/// What runs when the policy names nobody: the current task if it is the idle one or cannot be
+/// replaced, else the idle task.
+fn fall_back(current: &Arc<Task>) -> Option<Arc<Task>> {
+    let idle = per_cpu::idle()?;
+    if Arc::ptr_eq(&idle, current) {
+        current.set_state(State::Running);
+    } else {
+        idle.set_state(State::Running);
+    }
+    Some(idle)
+}
+
+/// Switches from `current` to `next`, which is in state `Running` by the picking's doing.
+fn switch_to(current: Arc<Task>, next: Arc<Task>) {
+    // Another CPU may have queued the task that it is still leaving: its stack is in use until
+    // that CPU's `finish_switch`.
+    while next.on_cpu.swap(true, Ordering::Acquire) {
+        core::hint::spin_loop();
+    }
+    next.cpu.store(cpu::current_cpu().0, Ordering::Relaxed);
+    account(&current);
+    let save = current.saved_stack_pointer.as_ptr();
+    let load = next.saved_stack_pointer.load(Ordering::Acquire);
+    drop(current);
+    if let Some(before) = per_cpu::set_current(next) {
+        // This keeps the task, and with it `save`, until the switch is over.
+        per_cpu::set_previous(before);
+    }
+    // SAFETY: interrupts are off; `save` lies in the task that `previous` keeps; `load` was stored
+    // when that task last left a CPU, or made for its fresh stack; the wait above made sure that no
+    // CPU is on that stack.
+    unsafe { switch::switch_stacks(save, load) };
+}
+
+/// Adds the time since the last switch to the task that is leaving.
+fn account(current: &Task) {
+    let share = per_cpu::this();
+    let now = cpu::timestamp();
+    let before = share.switched_at.swap(now, Ordering::Relaxed);
+    current.cycles.fetch_add(now.saturating_sub(before), Ordering::Relaxed);
+    share.switches.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The first thing that a task does when it has got the CPU: lets go of the task before it.
+pub(crate) fn finish_switch() {
+    let Some(previous) = per_cpu::take_previous() else { return };
+    let ended = previous.state() == State::Ended;
+    previous.on_cpu.store(false, Ordering::Release);
+    if ended {
+        builder::retire(previous);
+    }
+}
+
+/// A task has been woken: a CPU that idles takes it at once.
+pub(crate) fn woke(_task: &Task) {
+    let _off = InterruptsOff::new();
+    let idling = with_current(|current| current.kind == Kind::Idle).unwrap_or(false);
+    if idling {
+        cpu::local().reschedule.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The end of a hardware interrupt, on the interrupted task's stack, interrupts off.
+pub(crate) fn preempt(frame: &mut TrapFrame) {
+    if !cpu::local().reschedule.load(Ordering::Relaxed) {
+        return;
+    }
+    give_up(Leave::StayRunnable(Reason::Preempted));
+    // The task has the CPU again. If it was killed while it looped in an application's own code, no
+    // safe point would ever come.
+    let due = with_current(|task| kill::due(task)).unwrap_or(false);
+    if due && hooks::is_application_text(frame.rip) {
+        hooks::unwind_interrupted(frame, crate::Failure::Killed);
+    }
+}
+
+/// A timer tick, in its interrupt handler.
+pub(crate) fn tick() {
+    timers::wake_due();
+    let wanted = with_current(|task| {
+        // A tick also ends the wait of a kill for a task that never blocks.
+        task.kind == Kind::Idle || kill::due(task) || policy::tick(task)
+    });
+    if wanted.unwrap_or(false) {
+        cpu::local().reschedule.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What the idle task does: waits for interrupts, which bring work.
+pub(crate) fn idle() -> ! {
+    loop {
+        let off = InterruptsOff::new();
+        give_up(Leave::StayRunnable(Reason::Yielded));
+        drop(off);
+        cpu::wait_for_interrupt();
+    }
+}

@@ -1,0 +1,46 @@
+//! The first tasks.
+
+use crate::{
+    Builder, NullStreams, State, Task, builder, ending, info, per_cpu, schedule,
+    task::{Kind, Parts},
+};
+use alloc::{boxed::Box, string::String, sync::Arc};
+use component::{Handover, StartError};
+use core::sync::atomic::Ordering;
+use handover::VirtualRange;
+
+/// Stack of an idle task: interrupt entry and a switch.
+const IDLE_STACK_SIZE: usize = 16 * 1024;
+
+/// Makes the flow that calls this the first task, gives it company, and lets interrupts preempt.
+pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
+    adopt_boot_flow(handover.boot_stack);
+    let idle = Builder::new("idle").component("task").stack_size(IDLE_STACK_SIZE).idle();
+    let idle = idle.build(Box::new(|| schedule::idle()))?;
+    info::enter(&idle);
+    per_cpu::set_idle(cpu::current_cpu(), idle);
+    ending::start_reaper()?;
+    clock::register_tick(schedule::tick);
+    interrupts::set_preemption(schedule::preempt);
+    Ok(())
+}
+
+/// Makes the flow that calls this a task; its stack belongs to the hand-over and is never freed.
+fn adopt_boot_flow(stack_range: VirtualRange) {
+    let task = Arc::new(Task::new(Parts {
+        id: builder::next_id(),
+        name: String::from("init"),
+        component: String::from("init"),
+        kind: Kind::Essential,
+        state: State::Running,
+        stack_range,
+        stack: None,
+        saved_stack_pointer: 0,
+        body: None,
+        streams: Arc::new(NullStreams),
+    }));
+    info::enter(&task);
+    let _off = cpu::InterruptsOff::new();
+    per_cpu::this().switched_at.store(cpu::timestamp(), Ordering::Relaxed);
+    per_cpu::set_current(task);
+}
