@@ -30,6 +30,7 @@ mod namespace;
 mod object;
 pub mod relocation;
 pub mod stub;
+mod symbols;
 
 pub use elf::ElfError;
 pub use error::{LinkError, ObjectError, RelocationProblem, SectionProblem, SymbolProblem};
@@ -40,3 +41,4 @@ pub use namespace::{
     Component, ComponentId, Export, Namespace, Replacement, SlotStore, StaticStorage, Stub,
 };
 pub use object::{Binding, Object, Section, SectionKind, Symbol, SymbolIndex};
+pub use symbols::{NamedSymbol, Symbols};

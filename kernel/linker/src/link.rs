@@ -339,7 +339,7 @@ impl<'a> Linker<'_, 'a> {
                 section: place.name.to_string(),
                 offset: relocation.r_offset,
                 symbol: self.name(symbol),
-                addend: relocation.r_addend - addend,
+                addend: relocation.r_addend.wrapping_sub(addend),
             });
         }
         self.public(symbol)

@@ -27,6 +27,11 @@ use handover::{VirtualRange, layout};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComponentId(pub u32);
 
+impl ComponentId {
+    /// The owner of stubs whose component is gone.
+    pub const NOBODY: Self = Self(u32::MAX);
+}
+
 /// A linked component.
 #[derive(Clone, Debug)]
 pub struct Component {
@@ -210,6 +215,20 @@ impl Namespace {
             if let Some(entry) = self.stubs.get_mut(stub.0 as usize).and_then(Option::take) {
                 self.by_function.remove(&(id, entry.key));
                 self.free_stubs.push_back(*stub);
+            }
+        }
+        Some(component)
+    }
+
+    /// Takes a component out as [`Namespace::remove`] does, but keeps its stubs: somebody may hold
+    /// their addresses, so they lead to the old code for ever.
+    pub fn retire(&mut self, id: ComponentId) -> Option<Component> {
+        let component = self.components.get_mut(id.0 as usize)?.take()?;
+        self.exports.retain(|_, export| export.component != id);
+        for stub in &component.stubs {
+            if let Some(Some(entry)) = self.stubs.get_mut(stub.0 as usize) {
+                self.by_function.remove(&(id, entry.key));
+                entry.component = ComponentId::NOBODY;
             }
         }
         Some(component)
