@@ -7,7 +7,9 @@ use std::vec::Vec;
 const MAX_SIZE: usize = 300;
 
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|index| u8::try_from((index * 37 + index / 251) % 256).unwrap_or(0)).collect()
+    (0..length)
+        .map(|index| u8::try_from((index * 37 + index / 251) % 256).unwrap_or(0))
+        .collect()
 }
 
 #[test]
@@ -72,7 +74,10 @@ fn memcmp_orders_by_the_first_difference() {
     for size in 0..=80 {
         let left = pattern(size);
         // SAFETY: both ranges have `size` bytes.
-        assert_eq!(unsafe { memcmp(left.as_ptr(), left.clone().as_ptr(), size) }, 0);
+        assert_eq!(
+            unsafe { memcmp(left.as_ptr(), left.clone().as_ptr(), size) },
+            0
+        );
         for place in 0..size {
             for change in [1, 0x7F, 0x80, 0xFF] {
                 let mut right = left.clone();
@@ -84,7 +89,11 @@ fn memcmp_orders_by_the_first_difference() {
                 let found = unsafe { memcmp(left.as_ptr(), right.as_ptr(), size) };
                 // SAFETY: as above.
                 let differs = unsafe { bcmp(left.as_ptr(), right.as_ptr(), size) } != 0;
-                assert_eq!(found.cmp(&0), left.cmp(&right), "size {size}, place {place}");
+                assert_eq!(
+                    found.cmp(&0),
+                    left.cmp(&right),
+                    "size {size}, place {place}"
+                );
                 assert!(differs);
             }
         }

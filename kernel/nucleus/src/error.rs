@@ -5,8 +5,9 @@ use crate::{
     exit::Status,
     features::Feature,
 };
+use alloc::string::String;
 use core::fmt;
-use linker::format::archive::ArchiveError;
+use linker::{LinkError, ObjectError, format::archive::ArchiveError};
 
 /// Why the machine cannot be booted.
 #[derive(Debug)]
@@ -40,8 +41,33 @@ pub(crate) enum BootError {
         /// Its end.
         end: u64,
     },
-    /// The archive's index is unusable.
+    /// The archive's index, or a member's checksum, is wrong.
     Archive(ArchiveError),
+    /// A member is no object for this linker.
+    Object {
+        /// The member's name.
+        name: String,
+        /// What is wrong.
+        error: ObjectError,
+    },
+    /// An object cannot be linked.
+    Link(LinkError),
+    /// There is no room for an object in the address space.
+    ObjectAreaFull {
+        /// The object's name.
+        name: String,
+    },
+    /// The hand-over record is longer than was reckoned.
+    RecordFull,
+    /// The member that has the entry function is not loaded.
+    NoEntry,
+    /// The archive or an object's metadata names a symbol that does not exist.
+    NoSymbol {
+        /// The object's name.
+        name: String,
+        /// The symbol's index.
+        symbol: u32,
+    },
 }
 
 impl BootError {
@@ -81,6 +107,16 @@ impl fmt::Display for BootError {
                 write!(f, "the archive at {start:#x} to {end:#x} does not lie below 4 GiB")
             }
             Self::Archive(error) => error.fmt(f),
+            Self::Object { name, error } => write!(f, "{name}: {error}"),
+            Self::Link(error) => error.fmt(f),
+            Self::ObjectAreaFull { name } => {
+                write!(f, "{name}: the address space for objects is full")
+            }
+            Self::RecordFull => f.write_str("the hand-over record is longer than was reckoned"),
+            Self::NoEntry => f.write_str("the archive names no entry function"),
+            Self::NoSymbol { name, symbol } => {
+                write!(f, "{name}: the symbol {symbol}, which is needed, is not defined")
+            }
         }
     }
 }
@@ -102,4 +138,5 @@ from! {
     PvhError => Pvh,
     Feature => Cpu,
     ArchiveError => Archive,
+    LinkError => Link,
 }

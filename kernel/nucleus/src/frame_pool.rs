@@ -9,10 +9,13 @@ use handover::{PhysicalRange, Purpose, UsedRange, layout::PAGE_SIZE};
 /// Free ranges that are kept; of more, the largest.
 const FREE_RANGES: usize = 32;
 /// Ranges that can be taken before the list is full.
-const USED_RANGES: usize = 96;
+pub(crate) const USED_RANGES: usize = 96;
 
 const NOTHING: PhysicalRange = PhysicalRange { start: 0, end: 0 };
-const UNUSED: UsedRange = UsedRange { range: NOTHING, purpose: Purpose::Nucleus };
+const UNUSED: UsedRange = UsedRange {
+    range: NOTHING,
+    purpose: Purpose::Nucleus,
+};
 
 /// Free ranges, and those that were taken with what for.
 pub struct FramePool {
@@ -23,8 +26,11 @@ pub struct FramePool {
 
 impl FramePool {
     /// A pool without memory.
-    pub const EMPTY: Self =
-        Self { free: [NOTHING; FREE_RANGES], used: [UNUSED; USED_RANGES], used_count: 0 };
+    pub const EMPTY: Self = Self {
+        free: [NOTHING; FREE_RANGES],
+        used: [UNUSED; USED_RANGES],
+        used_count: 0,
+    };
 
     /// Adds a free range, page aligned, that overlaps no other. When there are too many, the
     /// smallest is forgotten: it stays free for those who come later, too.
@@ -46,7 +52,10 @@ impl FramePool {
     pub fn take_low(&mut self, pages: u64, purpose: Purpose) -> Option<PhysicalRange> {
         let length = pages.checked_mul(PAGE_SIZE)?;
         let slot = self.free.iter_mut().find(|slot| slot.len() >= length)?;
-        let range = PhysicalRange { start: slot.start, end: slot.start + length };
+        let range = PhysicalRange {
+            start: slot.start,
+            end: slot.start + length,
+        };
         slot.start = range.end;
         self.record(range, purpose)
     }
@@ -54,14 +63,24 @@ impl FramePool {
     /// Takes `pages` contiguous frames from the end of the highest range that has them.
     pub fn take_high(&mut self, pages: u64, purpose: Purpose) -> Option<PhysicalRange> {
         let length = pages.checked_mul(PAGE_SIZE)?;
-        let slot = self.free.iter_mut().rev().find(|slot| slot.len() >= length)?;
-        let range = PhysicalRange { start: slot.end - length, end: slot.end };
+        let slot = self
+            .free
+            .iter_mut()
+            .rev()
+            .find(|slot| slot.len() >= length)?;
+        let range = PhysicalRange {
+            start: slot.end - length,
+            end: slot.end,
+        };
         slot.end = range.start;
         self.record(range, purpose)
     }
 
     /// Notes that `range` is taken; `None` when the list is full.
     pub fn record(&mut self, range: PhysicalRange, purpose: Purpose) -> Option<PhysicalRange> {
+        if range.is_empty() {
+            return Some(range);
+        }
         let known = self.used.iter_mut().take(self.used_count);
         for used in known.filter(|used| used.purpose == purpose) {
             if used.range.end == range.start {
@@ -92,8 +111,14 @@ mod tests {
 
     fn pool() -> FramePool {
         let mut pool = FramePool::EMPTY;
-        pool.add(PhysicalRange { start: 0x10_0000, end: 0x10_4000 });
-        pool.add(PhysicalRange { start: 0x1000, end: 0x3000 });
+        pool.add(PhysicalRange {
+            start: 0x10_0000,
+            end: 0x10_4000,
+        });
+        pool.add(PhysicalRange {
+            start: 0x1000,
+            end: 0x3000,
+        });
         pool
     }
 
@@ -101,14 +126,40 @@ mod tests {
     fn takes_from_both_ends_and_merges_neighbours() {
         let mut pool = pool();
         assert_eq!(pool.free(), 0x6000);
-        assert_eq!(pool.take_low(1, Purpose::Components).map(|range| range.start), Some(0x1000));
-        assert_eq!(pool.take_low(1, Purpose::Components).map(|range| range.start), Some(0x2000));
-        assert_eq!(pool.take_high(1, Purpose::Nucleus).map(|range| range.start), Some(0x10_3000));
-        assert_eq!(pool.take_high(2, Purpose::Nucleus).map(|range| range.start), Some(0x10_1000));
+        assert_eq!(
+            pool.take_low(1, Purpose::Components)
+                .map(|range| range.start),
+            Some(0x1000)
+        );
+        assert_eq!(
+            pool.take_low(1, Purpose::Components)
+                .map(|range| range.start),
+            Some(0x2000)
+        );
+        assert_eq!(
+            pool.take_high(1, Purpose::Nucleus).map(|range| range.start),
+            Some(0x10_3000)
+        );
+        assert_eq!(
+            pool.take_high(2, Purpose::Nucleus).map(|range| range.start),
+            Some(0x10_1000)
+        );
         let used = pool.used();
         assert_eq!(used.len(), 2);
-        assert_eq!(used[0].range, PhysicalRange { start: 0x1000, end: 0x3000 });
-        assert_eq!(used[1].range, PhysicalRange { start: 0x10_1000, end: 0x10_4000 });
+        assert_eq!(
+            used[0].range,
+            PhysicalRange {
+                start: 0x1000,
+                end: 0x3000
+            }
+        );
+        assert_eq!(
+            used[1].range,
+            PhysicalRange {
+                start: 0x10_1000,
+                end: 0x10_4000
+            }
+        );
     }
 
     #[test]
@@ -124,7 +175,10 @@ mod tests {
         let mut pool = FramePool::EMPTY;
         for index in 0..40 {
             let start = index * 0x10_0000;
-            pool.add(PhysicalRange { start, end: start + (index + 1) * 0x1000 });
+            pool.add(PhysicalRange {
+                start,
+                end: start + (index + 1) * 0x1000,
+            });
         }
         assert_eq!(pool.free(), (9..=40).map(|pages| pages * 0x1000).sum());
     }

@@ -29,5 +29,5 @@ macro_rules! machine {
 }
 
 machine! {
-    bring_up entry error exceptions exit features memory port runtime say serial vga
+    address_space bring_up entry error exceptions exit features leave link memory port record runtime say serial vga
 }

@@ -34,16 +34,23 @@ pub const fn kind_of(number: u32) -> MemoryKind {
 #[must_use]
 pub fn normalise(raw: &[RawRegion]) -> Vec<MemoryRegion> {
     let aligned: Vec<MemoryRegion> = raw.iter().filter_map(align).collect();
-    let mut borders: Vec<u64> =
-        aligned.iter().flat_map(|region| [region.range.start, region.range.end]).collect();
+    let mut borders: Vec<u64> = aligned
+        .iter()
+        .flat_map(|region| [region.range.start, region.range.end])
+        .collect();
     borders.sort_unstable();
     borders.dedup();
     let mut regions: Vec<MemoryRegion> = Vec::new();
     for (&start, &end) in borders.iter().zip(borders.iter().skip(1)) {
-        let Some(kind) = most_careful(&aligned, start) else { continue };
+        let Some(kind) = most_careful(&aligned, start) else {
+            continue;
+        };
         match regions.last_mut() {
             Some(last) if last.range.end == start && last.kind == kind => last.range.end = end,
-            _ => regions.push(MemoryRegion { range: PhysicalRange { start, end }, kind }),
+            _ => regions.push(MemoryRegion {
+                range: PhysicalRange { start, end },
+                kind,
+            }),
         }
     }
     regions
@@ -52,8 +59,18 @@ pub fn normalise(raw: &[RawRegion]) -> Vec<MemoryRegion> {
 /// Bytes of usable memory below `limit`.
 #[must_use]
 pub fn usable_below(regions: &[MemoryRegion], limit: u64) -> u64 {
-    let usable = regions.iter().filter(|region| region.kind == MemoryKind::Usable);
-    usable.map(|region| region.range.end.min(limit).saturating_sub(region.range.start)).sum()
+    let usable = regions
+        .iter()
+        .filter(|region| region.kind == MemoryKind::Usable);
+    usable
+        .map(|region| {
+            region
+                .range
+                .end
+                .min(limit)
+                .saturating_sub(region.range.start)
+        })
+        .sum()
 }
 
 /// What is left of `ranges` without `hole`.
@@ -61,8 +78,14 @@ pub fn usable_below(regions: &[MemoryRegion], limit: u64) -> u64 {
 pub fn without(ranges: &[PhysicalRange], hole: PhysicalRange) -> Vec<PhysicalRange> {
     let mut left = Vec::with_capacity(ranges.len() + 1);
     for range in ranges {
-        let below = PhysicalRange { start: range.start, end: range.end.min(hole.start) };
-        let above = PhysicalRange { start: range.start.max(hole.end), end: range.end };
+        let below = PhysicalRange {
+            start: range.start,
+            end: range.end.min(hole.start),
+        };
+        let above = PhysicalRange {
+            start: range.start.max(hole.end),
+            end: range.end,
+        };
         if hole.is_empty() || below.end == range.end {
             left.push(*range);
             continue;
@@ -77,17 +100,29 @@ fn align(raw: &RawRegion) -> Option<MemoryRegion> {
     let end = raw.start.saturating_add(raw.length);
     let mask = PAGE_SIZE - 1;
     let range = if raw.kind == MemoryKind::Usable {
-        PhysicalRange { start: raw.start.checked_add(mask)? & !mask, end: end & !mask }
+        PhysicalRange {
+            start: raw.start.checked_add(mask)? & !mask,
+            end: end & !mask,
+        }
     } else {
-        PhysicalRange { start: raw.start & !mask, end: end.saturating_add(mask) & !mask }
+        PhysicalRange {
+            start: raw.start & !mask,
+            end: end.saturating_add(mask) & !mask,
+        }
     };
-    (!range.is_empty()).then_some(MemoryRegion { range, kind: raw.kind })
+    (!range.is_empty()).then_some(MemoryRegion {
+        range,
+        kind: raw.kind,
+    })
 }
 
 /// The kind that counts for the page at `address`.
 fn most_careful(regions: &[MemoryRegion], address: u64) -> Option<MemoryKind> {
-    let here = regions.iter().filter(|region| region.range.contains(address));
-    here.map(|region| region.kind).max_by_key(|kind| care(*kind))
+    let here = regions
+        .iter()
+        .filter(|region| region.range.contains(address));
+    here.map(|region| region.kind)
+        .max_by_key(|kind| care(*kind))
 }
 
 /// How much care a kind needs.
@@ -106,11 +141,18 @@ mod tests {
     use MemoryKind::{AcpiReclaimable, Reserved, Usable};
 
     fn raw(start: u64, end: u64, kind: MemoryKind) -> RawRegion {
-        RawRegion { start, length: end - start, kind }
+        RawRegion {
+            start,
+            length: end - start,
+            kind,
+        }
     }
 
     fn region(start: u64, end: u64, kind: MemoryKind) -> MemoryRegion {
-        MemoryRegion { range: PhysicalRange { start, end }, kind }
+        MemoryRegion {
+            range: PhysicalRange { start, end },
+            kind,
+        }
     }
 
     #[test]
@@ -123,7 +165,10 @@ mod tests {
         ];
         assert_eq!(
             normalise(&raw),
-            [region(0x1000, 0x4000, Usable), region(0x8000, 0x9000, Reserved)]
+            [
+                region(0x1000, 0x4000, Usable),
+                region(0x8000, 0x9000, Reserved)
+            ]
         );
     }
 
@@ -132,7 +177,10 @@ mod tests {
         let raw = [raw(0, 0x9FC00, Usable), raw(0x9FC00, 0xA0000, Reserved)];
         assert_eq!(
             normalise(&raw),
-            [region(0, 0x9F000, Usable), region(0x9F000, 0xA0000, Reserved)]
+            [
+                region(0, 0x9F000, Usable),
+                region(0x9F000, 0xA0000, Reserved)
+            ]
         );
     }
 
@@ -159,9 +207,21 @@ mod tests {
     #[test]
     fn ranges_that_overflow_or_vanish_do_no_harm() {
         let raw = [
-            RawRegion { start: u64::MAX - 100, length: u64::MAX, kind: Usable },
-            RawRegion { start: 0x1800, length: 0x400, kind: Usable },
-            RawRegion { start: 0x5000, length: 0, kind: Reserved },
+            RawRegion {
+                start: u64::MAX - 100,
+                length: u64::MAX,
+                kind: Usable,
+            },
+            RawRegion {
+                start: 0x1800,
+                length: 0x400,
+                kind: Usable,
+            },
+            RawRegion {
+                start: 0x5000,
+                length: 0,
+                kind: Reserved,
+            },
         ];
         assert_eq!(normalise(&raw), []);
     }
@@ -184,8 +244,14 @@ mod tests {
         assert_eq!(without(&all, range(0, 0x1000)), all);
         assert_eq!(without(&all, range(0x6000, 0x7000)), all);
         assert_eq!(without(&all, range(0x2000, 0x3000)).len(), 3);
-        assert_eq!(without(&all, range(0, 0x2000)), [range(0x2000, 0x5000), all[1]]);
-        assert_eq!(without(&all, range(0x4000, 0xA000)), [range(0x1000, 0x4000)]);
+        assert_eq!(
+            without(&all, range(0, 0x2000)),
+            [range(0x2000, 0x5000), all[1]]
+        );
+        assert_eq!(
+            without(&all, range(0x4000, 0xA000)),
+            [range(0x1000, 0x4000)]
+        );
         assert_eq!(without(&all, range(0x3000, 0x3000)), all);
     }
 }

@@ -46,7 +46,11 @@ pub(crate) unsafe fn parse(address: u64) -> Result<BootInformation, MultibootErr
     let tags = unsafe { Tags::load(pointer) }.map_err(MultibootError::Load)?;
     let uefi = tags.efi_sdt64_tag().is_some() || tags.efi_sdt32_tag().is_some();
     Ok(BootInformation {
-        protocol: if uefi { BootProtocol::Multiboot2Uefi } else { BootProtocol::Multiboot2Bios },
+        protocol: if uefi {
+            BootProtocol::Multiboot2Uefi
+        } else {
+            BootProtocol::Multiboot2Bios
+        },
         command_line: command_line(&tags),
         memory: memory_map(&tags)?,
         acpi: acpi_root(&tags),

@@ -47,7 +47,10 @@ impl fmt::Display for PvhError {
             }
             Self::Magic(found) => write!(f, "PVH start information begins with {found:#x}"),
             Self::Version(found) => {
-                write!(f, "PVH start information has version {found}, which has no memory map")
+                write!(
+                    f,
+                    "PVH start information has version {found}, which has no memory map"
+                )
             }
             Self::MemoryMap(count) => write!(f, "PVH memory map claims {count} entries"),
             Self::NoModule => f.write_str("the boot loader passed no archive (QEMU: -initrd)"),
@@ -77,7 +80,11 @@ pub fn parse(memory: &impl PhysicalMemory, address: u64) -> Result<BootInformati
         protocol: BootProtocol::Pvh,
         command_line: command_line(memory, start.u64(24))?,
         memory: memory_map(memory, start.u64(40), start.u32(48))?,
-        acpi: if root == 0 { AcpiRoot::None } else { AcpiRoot::At(root) },
+        acpi: if root == 0 {
+            AcpiRoot::None
+        } else {
+            AcpiRoot::At(root)
+        },
         archive: first_module(memory, start.u64(16), start.u32(12))?,
     })
 }
@@ -93,7 +100,10 @@ fn first_module(
     let module = structure(memory, "module list", address, MODULE_LENGTH)?;
     let (start, length) = (module.u64(0), module.u64(8));
     structure(memory, "module", start, length)?;
-    Ok(PhysicalRange { start, end: start.saturating_add(length) })
+    Ok(PhysicalRange {
+        start,
+        end: start.saturating_add(length),
+    })
 }
 
 fn memory_map(
@@ -109,7 +119,11 @@ fn memory_map(
         let address = address.saturating_add(index * MEMORY_LENGTH);
         let entry = structure(memory, "memory map", address, MEMORY_LENGTH)?;
         let (start, length) = (entry.u64(0), entry.u64(8));
-        regions.push(RawRegion { start, length, kind: kind_of(entry.u32(16)) });
+        regions.push(RawRegion {
+            start,
+            length,
+            kind: kind_of(entry.u32(16)),
+        });
     }
     Ok(regions)
 }
@@ -153,7 +167,10 @@ fn structure<'a>(
     address: u64,
     length: u64,
 ) -> Result<Structure<'a>, PvhError> {
-    memory.bytes(address, length).map(Structure).ok_or(PvhError::Outside { what, address })
+    memory
+        .bytes(address, length)
+        .map(Structure)
+        .ok_or(PvhError::Outside { what, address })
 }
 
 #[cfg(test)]

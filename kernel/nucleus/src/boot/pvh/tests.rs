@@ -16,7 +16,8 @@ struct Buffer(Vec<u8>);
 impl PhysicalMemory for Buffer {
     fn bytes(&self, start: u64, length: u64) -> Option<&[u8]> {
         let start = usize::try_from(start.checked_sub(BASE)?).ok()?;
-        self.0.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+        self.0
+            .get(start..start.checked_add(usize::try_from(length).ok()?)?)
     }
 }
 
@@ -52,8 +53,18 @@ fn reads_everything() {
     assert_eq!(information.command_line, "quiet one");
     assert!(matches!(information.acpi, AcpiRoot::At(0xF_5A00)));
     let start = BASE + MODULE_DATA as u64;
-    assert_eq!(information.archive, PhysicalRange { start, end: start + 8 });
-    let kinds: Vec<_> = information.memory.iter().map(|region| region.kind).collect();
+    assert_eq!(
+        information.archive,
+        PhysicalRange {
+            start,
+            end: start + 8
+        }
+    );
+    let kinds: Vec<_> = information
+        .memory
+        .iter()
+        .map(|region| region.kind)
+        .collect();
     assert_eq!(kinds, [MemoryKind::Usable, MemoryKind::Reserved]);
     assert_eq!(information.memory[1].start, 0x10_0000);
 }
@@ -64,7 +75,10 @@ fn every_prefix_is_refused_by_name() {
     for length in 0..END {
         let cut = Buffer(whole.0[..length].to_vec());
         let error = parse(&cut, BASE).expect_err("cut off");
-        assert!(matches!(error, PvhError::Outside { .. }), "{length}: {error}");
+        assert!(
+            matches!(error, PvhError::Outside { .. }),
+            "{length}: {error}"
+        );
     }
 }
 
@@ -79,7 +93,13 @@ fn wrong_words_are_refused() {
     assert_eq!(spoil(4, 0), PvhError::Version(0));
     assert_eq!(spoil(12, 0), PvhError::NoModule);
     assert_eq!(spoil(48, u32::MAX), PvhError::MemoryMap(u32::MAX));
-    assert!(matches!(spoil(44, u32::MAX), PvhError::Outside { what: "memory map", .. }));
+    assert!(matches!(
+        spoil(44, u32::MAX),
+        PvhError::Outside {
+            what: "memory map",
+            ..
+        }
+    ));
 }
 
 #[test]
