@@ -55,6 +55,15 @@ pub fn display_name(symbol: &str) -> String {
         .map_or_else(|_| symbol.to_owned(), |demangled| format!("{demangled:#}"))
 }
 
+/// The demangled path of a symbol with crate hashes, and nothing else: the same for all copies of a
+/// generic function.
+#[must_use]
+pub(crate) fn plain_name(symbol: &str) -> String {
+    let symbol = without_llvm_suffix(symbol);
+    rustc_demangle::try_demangle(symbol)
+        .map_or_else(|_| symbol.to_owned(), |demangled| demangled.to_string())
+}
+
 /// `name` with the ordinals of `impl` blocks taken out: `{impl#3}` becomes `{impl}`.
 #[must_use]
 pub(crate) fn without_impl_ordinals(name: &str) -> String {

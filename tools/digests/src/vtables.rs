@@ -1,0 +1,95 @@
+//! Vtables: which type they are of, and which method stands where.
+//!
+//! The debug information names the type and the trait but not the order of the methods: that is
+//! read from the relocations that fill the table.
+
+use crate::DigestError;
+use crate::elf::{Elf, Place, Target};
+use crate::functions::Shape;
+use crate::graph::{Node, NodeId};
+use crate::names::{display_name, plain_name};
+use crate::types::{Types, put_number, put_text};
+use gimli::constants as dw;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Words before the methods: drop glue, size, alignment.
+const HEADER_WORDS: u64 = 3;
+const WORD: u64 = 8;
+
+/// The vtables in the object: the name of each, `<T as Trait>::{vtable}`, and its shape.
+pub(crate) fn vtables(
+    elf: &Elf<'_>,
+    types: &Types<'_, '_>,
+) -> Result<Vec<(String, Shape)>, DigestError> {
+    let mut vtables = Vec::new();
+    for id in types.graph.ids() {
+        let node = types.graph.node(id);
+        let Some((name, place)) = vtable(node) else {
+            continue;
+        };
+        let Some(table) = types.graph.type_of(id)? else {
+            continue;
+        };
+        vtables.push((name.to_owned(), shape(elf, types, table, place)?));
+    }
+    Ok(vtables)
+}
+
+/// Name and place of the vtable that `node` describes.
+pub(crate) fn vtable<'n>(node: &'n Node<'_>) -> Option<(&'n str, Place)> {
+    let name = node
+        .name
+        .as_deref()
+        .filter(|name| name.ends_with("::{vtable}"))?;
+    (node.tag == dw::DW_TAG_variable).then_some((name, node.location?))
+}
+
+fn shape(
+    elf: &Elf<'_>,
+    types: &Types<'_, '_>,
+    table: NodeId,
+    place: Place,
+) -> Result<Shape, DigestError> {
+    let concrete = types.graph.containing_type(table)?;
+    let (size, align) = concrete.map_or((0, 0), |id| {
+        let node = types.graph.node(id);
+        (node.size.unwrap_or(0), node.align.unwrap_or(0))
+    });
+    let words = types.graph.node(table).size.unwrap_or(0) / WORD;
+    let pointers = elf.pointers(place.section);
+    let mut bytes = Vec::new();
+    put_number(&mut bytes, types.digest(concrete));
+    let mut entries = vec![
+        "drop".to_owned(),
+        format!("size {size}"),
+        format!("align {align}"),
+    ];
+    for word in HEADER_WORDS..words {
+        let symbol = pointers
+            .get(&(place.offset + word * WORD))
+            .and_then(|target| match target {
+                Target::Here(place) => Some(elf.symbol_at(*place)?.name),
+                Target::Import(name) => Some(name),
+                Target::Unknown => None,
+            });
+        // A vacant entry, or the vtable of a supertrait.
+        let symbol = symbol.unwrap_or("-");
+        put_text(&mut bytes, &plain_name(symbol));
+        entries.push(method(&display_name(symbol)));
+    }
+    let text = format!("dyn order: [{}]", entries.join(", "));
+    Ok(Shape {
+        digest: xxh3_64(&bytes),
+        text,
+    })
+}
+
+/// `<T as Trait>::method` without the type, which is the same all over a vtable.
+fn method(name: &str) -> String {
+    let short = name.strip_prefix('<').and_then(|inner| {
+        let (_, after) = inner.split_once(" as ")?;
+        let (trait_, method) = after.rsplit_once(">::")?;
+        Some(format!("{trait_}::{method}"))
+    });
+    short.unwrap_or_else(|| name.to_owned())
+}
