@@ -1,2 +1,51 @@
 //! Virtual memory: owned mappings.
-#![no_std]
+//!
+//! There is no map of all physical memory: page tables are edited through their recursive entry,
+//! and registers and tables of the firmware are mapped on request. So the only writable view of
+//! text is one that somebody made, and owns, for that purpose ([`Mapping::alias`]).
+//!
+//! Principles: a [`Mapping`] owns its addresses and frames, and dropping it gives back both, and
+//! page tables that it leaves empty. [`Protection`] cannot say "writable and executable". A new
+//! page table is cleared before the hardware can see it.
+//!
+//! Lock order: the space's lock is taken before that of `frames`, and nothing is allocated from the
+//! heap under either.
+//!
+//! Neighbours: `frames` below; `device_memory` and `interrupts` are served through hooks; `heap`,
+//! `stacks` and the loader are built on it. Left out: telling other CPUs to forget translations.
+#![cfg_attr(not(test), no_std)]
+
+mod device;
+mod error;
+mod mapping;
+mod nucleus;
+mod ranges;
+mod space;
+mod table;
+
+use component::{Handover, StartError};
+
+pub use error::MappingError;
+pub use handover::layout::PAGE_SIZE;
+pub use mapping::{Mapping, Protection};
+pub use nucleus::give_back_nucleus;
+pub use space::{MappingStatistics, is_writable, physical_address, statistics};
+
+/// A number of bytes as Rust counts them.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "usize has 64 bits on this machine"
+)]
+const fn to_usize(bytes: u64) -> usize {
+    bytes as usize
+}
+
+component::component! { start: start }
+
+/// Learns the address space, then offers it to the machine layer.
+fn start(handover: &'static Handover) -> Result<(), StartError> {
+    space::start(handover)?;
+    device_memory::register(&device::Windows);
+    interrupts::set_stack_check(is_writable);
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! A mapping as a value.
+
+use handover::{VirtualRange, layout};
+use x86_64::structures::paging::PageTableFlags;
+
+use crate::{
+    MappingError,
+    space::{self, Area, Frames},
+    to_usize,
+};
+
+/// What may be done with mapped memory. Nothing is ever writable and executable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Read and written.
+    ReadWrite,
+    /// Read only.
+    Read,
+    /// Read and executed.
+    ReadExecute,
+}
+
+impl Protection {
+    const fn flags(self) -> PageTableFlags {
+        let present = PageTableFlags::PRESENT;
+        match self {
+            Self::ReadWrite => space::READ_WRITE,
+            Self::Read => present.union(PageTableFlags::NO_EXECUTE),
+            Self::ReadExecute => present,
+        }
+    }
+
+    fn of(flags: PageTableFlags) -> Self {
+        if flags.contains(PageTableFlags::WRITABLE) {
+            Self::ReadWrite
+        } else if flags.contains(PageTableFlags::NO_EXECUTE) {
+            Self::Read
+        } else {
+            Self::ReadExecute
+        }
+    }
+}
+
+/// Pages that this value owns: dropping it unmaps them and, unless it is an alias, frees their
+/// frames. Possessing one proves that its addresses are mapped with its protection.
+#[must_use]
+#[derive(Debug)]
+pub struct Mapping {
+    range: VirtualRange,
+    protection: Protection,
+    area: Area,
+    frames: Frames,
+}
+
+impl Mapping {
+    /// Maps zeroed memory in the mapping area, at least `bytes` long, with unmapped pages around.
+    pub fn allocate(bytes: u64, protection: Protection) -> Result<Self, MappingError> {
+        Self::fresh(Area::Mappings, bytes)?.protected(protection)
+    }
+
+    /// Maps zeroed memory, readable and writable, in the object window, at least `bytes` long.
+    pub fn allocate_object(bytes: u64) -> Result<Self, MappingError> {
+        Self::fresh(Area::Objects, bytes)
+    }
+
+    /// Maps zeroed memory at `range`, which must be page aligned and free.
+    pub fn allocate_at(range: VirtualRange, protection: Protection) -> Result<Self, MappingError> {
+        let unaligned = (range.start | range.end) % layout::PAGE_SIZE != 0;
+        let managed = layout::MAPPINGS < range.end && range.start < layout::MAPPINGS_END
+            || layout::OBJECTS < range.end && range.start < layout::OBJECTS_END;
+        if unaligned || managed || range.is_empty() || range.start < layout::MAPPINGS {
+            return Err(MappingError::BadRange { range });
+        }
+        space::map_new(range, space::READ_WRITE)?;
+        let mut mapping = Self {
+            range,
+            protection: Protection::ReadWrite,
+            area: Area::Elsewhere,
+            frames: Frames::Free,
+        };
+        mapping.clear();
+        mapping.protected(protection)
+    }
+
+    /// Takes what the nucleus mapped at `range` into the care of a value.
+    ///
+    /// # Safety
+    ///
+    /// The range must be mapped by small pages of one protection, its frames used for nothing else,
+    /// and nobody else may own it.
+    pub unsafe fn adopt(range: VirtualRange) -> Result<Self, MappingError> {
+        let address = range.start;
+        if range.is_empty() || (range.start | range.end) % layout::PAGE_SIZE != 0 {
+            return Err(MappingError::BadRange { range });
+        }
+        let flags = space::flags_of(address).ok_or(MappingError::NotMapped { address })?;
+        let objects = VirtualRange {
+            start: layout::OBJECTS,
+            end: layout::OBJECTS_END,
+        };
+        let area = if objects.contains(address) {
+            Area::Objects
+        } else {
+            Area::Elsewhere
+        };
+        Ok(Self {
+            range,
+            protection: Protection::of(flags),
+            area,
+            frames: Frames::Free,
+        })
+    }
+
+    /// Maps the pages of `target` a second time, in the mapping area, for as long as the value
+    /// lives. The frames stay with their owner.
+    ///
+    /// # Safety
+    ///
+    /// `target` must stay mapped while the alias lives, and what is written through the alias must
+    /// be what the readers of `target` can bear.
+    pub unsafe fn alias(
+        target: VirtualRange,
+        protection: Protection,
+    ) -> Result<Self, MappingError> {
+        let range = space::take(Area::Mappings, target.len())?;
+        if let Err(error) = space::map_alias(range, target, protection.flags()) {
+            space::give_back(Area::Mappings, range);
+            return Err(error);
+        }
+        Ok(Self {
+            range,
+            protection,
+            area: Area::Mappings,
+            frames: Frames::Keep,
+        })
+    }
+
+    /// Changes what may be done with the memory.
+    ///
+    /// References into the mapping that were made by raw pointers must bear the change.
+    pub fn protect(&mut self, protection: Protection) -> Result<(), MappingError> {
+        space::protect(self.range, protection.flags())?;
+        self.protection = protection;
+        Ok(())
+    }
+
+    /// The addresses.
+    #[must_use]
+    pub fn range(&self) -> VirtualRange {
+        self.range
+    }
+
+    /// The first address.
+    #[must_use]
+    pub fn start(&self) -> u64 {
+        self.range.start
+    }
+
+    /// How many bytes: a multiple of the page size.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        to_usize(self.range.len())
+    }
+
+    /// Whether there is no byte; never true.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// What may be done with the memory.
+    #[must_use]
+    pub fn protection(&self) -> Protection {
+        self.protection
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: the value proves that the pages are mapped; they were initialised by `fresh` or by
+        // the nucleus, and who else writes them (through an alias, or as statics) answers for it.
+        unsafe { core::slice::from_raw_parts(self.range.start as *const u8, self.len()) }
+    }
+
+    /// The bytes, to be written; an error when they are not writable or belong to another mapping.
+    pub fn as_mut_slice(&mut self) -> Result<&mut [u8], MappingError> {
+        if self.protection != Protection::ReadWrite || self.frames == Frames::Keep {
+            return Err(MappingError::NotWritable { range: self.range });
+        }
+        // SAFETY: the pages are mapped writable and owned by this value, which is borrowed.
+        Ok(unsafe { core::slice::from_raw_parts_mut(self.range.start as *mut u8, self.len()) })
+    }
+
+    /// Keeps the pages mapped for ever.
+    pub fn leak(self) -> VirtualRange {
+        let range = self.range;
+        core::mem::forget(self);
+        range
+    }
+
+    /// Unmaps `part` of the mapping but keeps its frames at hand, for [`Mapping::unkeep`].
+    ///
+    /// # Safety
+    ///
+    /// No reference into `part` may be in use.
+    pub unsafe fn keep(&self, part: VirtualRange) -> Result<(), MappingError> {
+        self.check_part(part)?;
+        space::keep(part)
+    }
+
+    /// Maps `part`, that had been kept, readable and writable again. Takes no lock and allocates
+    /// nothing, so it works in an exception handler and with no memory left.
+    pub fn unkeep(&self, part: VirtualRange) -> Result<(), MappingError> {
+        self.check_part(part)?;
+        space::unkeep(part)
+    }
+
+    fn check_part(&self, part: VirtualRange) -> Result<(), MappingError> {
+        let aligned = (part.start | part.end) % layout::PAGE_SIZE == 0;
+        if aligned && self.range.start <= part.start && part.end <= self.range.end {
+            Ok(())
+        } else {
+            Err(MappingError::BadRange { range: part })
+        }
+    }
+
+    fn fresh(area: Area, bytes: u64) -> Result<Self, MappingError> {
+        let range = space::take(area, bytes)?;
+        if let Err(error) = space::map_new(range, space::READ_WRITE) {
+            space::give_back(area, range);
+            return Err(error);
+        }
+        let mut mapping = Self {
+            range,
+            protection: Protection::ReadWrite,
+            area,
+            frames: Frames::Free,
+        };
+        mapping.clear();
+        Ok(mapping)
+    }
+
+    fn protected(mut self, protection: Protection) -> Result<Self, MappingError> {
+        if protection != self.protection {
+            self.protect(protection)?;
+        }
+        Ok(self)
+    }
+
+    fn clear(&mut self) {
+        // SAFETY: the pages were just mapped writable for this value alone.
+        unsafe { core::ptr::write_bytes(self.range.start as *mut u8, 0, self.len()) };
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        space::unmap(self.range, self.frames);
+        space::give_back(self.area, self.range);
+    }
+}

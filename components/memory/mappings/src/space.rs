@@ -1,0 +1,519 @@
+//! The address space: page tables and free addresses, behind one lock.
+
+use component::{Handover, StartError};
+use cpu::IrqMutex;
+use frames::FrameRange;
+use handover::{PhysicalRange, VirtualRange, layout};
+use x86_64::structures::paging::PageTableFlags;
+
+use crate::{
+    MappingError,
+    ranges::{Ranges, pages},
+    table::{self, ABOVE_PAGE, Entry, Level},
+    to_usize,
+};
+
+const PAGE: u64 = layout::PAGE_SIZE;
+
+/// The page through which new page tables are cleared before the hardware can see them.
+const SCRATCH: u64 = layout::MAPPINGS_END - PAGE;
+
+/// An entry that keeps a frame for a page that is not mapped yet (a bit that the hardware ignores).
+const KEPT: PageTableFlags = PageTableFlags::BIT_9;
+
+/// Rights of a table's entry: those of its pages decide.
+const TABLE: PageTableFlags = PageTableFlags::PRESENT.union(PageTableFlags::WRITABLE);
+
+/// Rights of ordinary memory.
+pub(crate) const READ_WRITE: PageTableFlags = TABLE.union(PageTableFlags::NO_EXECUTE);
+
+/// Where a mapping's addresses come from and go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Area {
+    /// The mapping area, with an unmapped page behind each mapping.
+    Mappings,
+    /// The object window.
+    Objects,
+    /// Addresses that whoever asked for them manages.
+    Elsewhere,
+}
+
+#[used]
+static SPACE: IrqMutex<Space> = IrqMutex::new(Space {
+    mappings: Ranges::new(),
+    objects: Ranges::new(),
+    tables: 0,
+    pages: 0,
+});
+
+struct Space {
+    mappings: Ranges,
+    objects: Ranges,
+    tables: usize,
+    pages: usize,
+}
+
+/// What the address space holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MappingStatistics {
+    /// Pages mapped by this component and not unmapped yet.
+    pub pages: usize,
+    /// Page tables made by this component and not freed yet.
+    pub page_tables: usize,
+    /// Pieces into which the free addresses of the object window are cut.
+    pub free_object_ranges: usize,
+    /// Bytes of the object window that are free.
+    pub free_object_bytes: u64,
+}
+
+/// Learns what the nucleus left, and moves the frame bitmap off the identity map.
+pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
+    let mut space = SPACE.lock();
+    space.mappings.insert(VirtualRange {
+        start: layout::MAPPINGS,
+        end: SCRATCH - PAGE,
+    });
+    space.objects.insert(VirtualRange {
+        start: handover.objects_end,
+        end: layout::OBJECTS_END,
+    });
+    // The boot stack may lie in the mapping area; it keeps an unmapped page on each side.
+    let stack = handover.boot_stack;
+    space.mappings.take_at(VirtualRange {
+        start: stack.start - PAGE,
+        end: stack.end + PAGE,
+    });
+    prepare_scratch()?;
+    drop(space);
+    move_frame_bitmap()?;
+    Ok(())
+}
+
+/// Makes the tables above the scratch page while the identity map can still clear them.
+fn prepare_scratch() -> Result<(), MappingError> {
+    for level in ABOVE_PAGE {
+        // SAFETY: the levels above have been made present by the steps before.
+        let entry = unsafe { table::read(level, SCRATCH) };
+        if entry.is_present() {
+            continue;
+        }
+        let frame = frames::allocate(1, PAGE)?.into_raw().start;
+        // SAFETY: the nucleus still has usable memory mapped at its physical address, and the frame
+        // is ours.
+        unsafe { core::ptr::write_bytes(frame as *mut u8, 0, size_of::<[u64; 512]>()) };
+        // SAFETY: the levels above are present; nothing was mapped through this entry.
+        unsafe { table::write(level, SCRATCH, Entry::new(frame, TABLE)) };
+    }
+    Ok(())
+}
+
+fn move_frame_bitmap() -> Result<(), MappingError> {
+    let Some(place) = frames::bitmap_range() else {
+        return Ok(());
+    };
+    let range = take(Area::Mappings, place.len())?;
+    map_physical(range, place, READ_WRITE)?;
+    // SAFETY: the bitmap's frames are now mapped writable there, and nobody unmaps them.
+    unsafe { frames::move_bitmap(range.start) };
+    Ok(())
+}
+
+/// Takes addresses.
+pub(crate) fn take(area: Area, bytes: u64) -> Result<VirtualRange, MappingError> {
+    let wanted = bytes
+        .checked_next_multiple_of(PAGE)
+        .filter(|bytes| *bytes > 0 && *bytes < layout::MAPPINGS_END - layout::MAPPINGS)
+        .ok_or(MappingError::NoAddresses { bytes })?;
+    let mut space = SPACE.lock();
+    let taken = match area {
+        Area::Mappings => space.mappings.take(wanted + PAGE),
+        Area::Objects => space.objects.take(wanted),
+        Area::Elsewhere => None,
+    };
+    let start = taken.ok_or(MappingError::NoAddresses { bytes })?.start;
+    Ok(VirtualRange {
+        start,
+        end: start + wanted,
+    })
+}
+
+/// Gives addresses back.
+pub(crate) fn give_back(area: Area, range: VirtualRange) {
+    let mut space = SPACE.lock();
+    if let Err(_out_of_frames) = space.make_room() {
+        // The list may still have slots; if it has none, the addresses are lost and nothing else.
+    }
+    match area {
+        Area::Mappings => {
+            let with_gap = VirtualRange {
+                start: range.start,
+                end: range.end + PAGE,
+            };
+            space.mappings.insert(with_gap);
+        }
+        Area::Objects => {
+            space.objects.insert(range);
+        }
+        Area::Elsewhere => {}
+    }
+}
+
+/// Maps frames, fresh ones, at `range`. On failure nothing stays mapped.
+pub(crate) fn map_new(range: VirtualRange, flags: PageTableFlags) -> Result<(), MappingError> {
+    let count = to_usize(range.len() / PAGE);
+    // In one piece when there is one: a search for each page would cost more.
+    if let Ok(frames) = frames::allocate(count, PAGE) {
+        return map_owned(range, frames, flags);
+    }
+    for page in pages(range) {
+        let one = VirtualRange {
+            start: page,
+            end: page + PAGE,
+        };
+        let mapped = frames::allocate(1, PAGE)
+            .map_err(Into::into)
+            .and_then(|f| map_owned(one, f, flags));
+        if let Err(error) = mapped {
+            unmap(
+                VirtualRange {
+                    start: range.start,
+                    end: page,
+                },
+                Frames::Free,
+            );
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+fn map_owned(
+    range: VirtualRange,
+    frames: FrameRange,
+    flags: PageTableFlags,
+) -> Result<(), MappingError> {
+    // On failure the frames are freed when they are dropped here.
+    map_physical(range, frames.range(), flags)?;
+    let _ = frames.into_raw(); // The page tables remember them.
+    Ok(())
+}
+
+/// Maps `frames` at `range`, which is as long. On failure nothing stays mapped.
+pub(crate) fn map_physical(
+    range: VirtualRange,
+    frames: PhysicalRange,
+    flags: PageTableFlags,
+) -> Result<(), MappingError> {
+    for page in pages(range) {
+        let entry = Entry::new(frames.start + (page - range.start), flags);
+        // The lock is taken anew for each page, so that interrupts wait for one page only.
+        let mapped = SPACE.lock().map_page(page, entry);
+        if let Err(error) = mapped {
+            unmap(
+                VirtualRange {
+                    start: range.start,
+                    end: page,
+                },
+                Frames::Keep,
+            );
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Maps the pages of `target` a second time, at `range`.
+pub(crate) fn map_alias(
+    range: VirtualRange,
+    target: VirtualRange,
+    flags: PageTableFlags,
+) -> Result<(), MappingError> {
+    for page in pages(range) {
+        let address = target.start + (page - range.start);
+        let mapped = match table::walk(address) {
+            (Level::Page, entry) if entry.is_present() => SPACE
+                .lock()
+                .map_page(page, Entry::new(entry.frame(), flags)),
+            _ => Err(MappingError::NotMapped { address }),
+        };
+        if let Err(error) = mapped {
+            unmap(
+                VirtualRange {
+                    start: range.start,
+                    end: page,
+                },
+                Frames::Keep,
+            );
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// What becomes of the frames of unmapped pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frames {
+    /// They are freed: the mapping owned them.
+    Free,
+    /// Somebody else owns them.
+    Keep,
+}
+
+/// Unmaps what is mapped of `range`.
+pub(crate) fn unmap(range: VirtualRange, frames: Frames) {
+    for page in pages(range) {
+        let frame = SPACE.lock().unmap_page(page);
+        if let (Some(start), Frames::Free) = (frame, frames) {
+            // SAFETY: the frame was taken for this page, nobody else owns it, and the page that
+            // showed it has just been unmapped.
+            drop(unsafe {
+                FrameRange::from_raw(PhysicalRange {
+                    start,
+                    end: start + PAGE,
+                })
+            });
+        }
+    }
+    let mut tables = range.start;
+    while tables < range.end {
+        SPACE.lock().free_empty_tables(tables);
+        tables = (tables | 0x1F_FFFF) + 1; // The next page table.
+        if tables == 0 {
+            break;
+        }
+    }
+}
+
+/// Changes the rights of mapped pages.
+pub(crate) fn protect(range: VirtualRange, flags: PageTableFlags) -> Result<(), MappingError> {
+    change(range, |entry| {
+        entry.is_present().then(|| Entry::new(entry.frame(), flags))
+    })
+}
+
+/// Turns mapped pages into kept ones: unmapped, with the frame remembered. Takes no lock.
+pub(crate) fn keep(range: VirtualRange) -> Result<(), MappingError> {
+    change(range, |entry| {
+        entry.is_present().then(|| Entry::new(entry.frame(), KEPT))
+    })
+}
+
+/// Turns kept pages into mapped ones. Takes no lock and allocates nothing.
+pub(crate) fn unkeep(range: VirtualRange) -> Result<(), MappingError> {
+    change(range, |entry| {
+        entry
+            .flags()
+            .contains(KEPT)
+            .then(|| Entry::new(entry.frame(), READ_WRITE))
+    })
+}
+
+/// Rewrites the entries of pages that the caller owns; so no lock is needed: nobody else changes
+/// them, and their tables are not empty.
+fn change(range: VirtualRange, new: impl Fn(Entry) -> Option<Entry>) -> Result<(), MappingError> {
+    for page in pages(range) {
+        let (level, entry) = table::walk(page);
+        let new = new(entry)
+            .filter(|_| level == Level::Page)
+            .ok_or(MappingError::NotMapped { address: page })?;
+        // SAFETY: the walk came down to the page's own entry; the caller owns the page and answers
+        // for its new rights.
+        unsafe { table::write(Level::Page, page, new) };
+        table::forget(page);
+    }
+    Ok(())
+}
+
+/// The rights of the page at `address`, if it is mapped.
+pub(crate) fn flags_of(address: u64) -> Option<PageTableFlags> {
+    let (_, entry) = table::walk(address);
+    entry.is_present().then(|| entry.flags())
+}
+
+/// The physical address that is mapped at `address`.
+#[must_use]
+pub fn physical_address(address: u64) -> Option<u64> {
+    match table::walk(address) {
+        (Level::Page, entry) if entry.is_present() => Some(entry.frame() + address % PAGE),
+        _ => None,
+    }
+}
+
+/// Whether every page that `range` touches is mapped writable. Takes no lock.
+#[must_use]
+pub fn is_writable(range: VirtualRange) -> bool {
+    let mut page = range.start & !(PAGE - 1);
+    while page < range.end {
+        if !flags_of(page).is_some_and(|flags| flags.contains(PageTableFlags::WRITABLE)) {
+            return false;
+        }
+        let Some(next) = page.checked_add(PAGE) else {
+            return true;
+        };
+        page = next;
+    }
+    true
+}
+
+/// What the address space holds.
+#[must_use]
+pub fn statistics() -> MappingStatistics {
+    let space = SPACE.lock();
+    MappingStatistics {
+        pages: space.pages,
+        page_tables: space.tables,
+        free_object_ranges: space.objects.as_slice().len(),
+        free_object_bytes: space.objects.as_slice().iter().map(VirtualRange::len).sum(),
+    }
+}
+
+impl Space {
+    fn map_page(&mut self, page: u64, entry: Entry) -> Result<(), MappingError> {
+        for level in ABOVE_PAGE {
+            // SAFETY: the levels above are present by the steps before, and none is large: the
+            // areas above the identity map are made of small pages only.
+            let upper = unsafe { table::read(level, page) };
+            if !upper.is_present() {
+                self.add_table(level, page)?;
+            }
+        }
+        // SAFETY: all levels above are present now.
+        let old = unsafe { table::read(Level::Page, page) };
+        if !old.is_none() {
+            return Err(MappingError::AlreadyMapped { address: page });
+        }
+        // SAFETY: nothing was mapped there, so no live value is touched.
+        unsafe { table::write(Level::Page, page, entry) };
+        table::forget(page);
+        self.pages += 1;
+        Ok(())
+    }
+
+    fn add_table(&mut self, level: Level, page: u64) -> Result<(), MappingError> {
+        let frame = frames::allocate(1, PAGE)?;
+        clear(&frame);
+        let entry = Entry::new(frame.into_raw().start, TABLE);
+        // SAFETY: the levels above are present; the entry was not, so nothing was mapped through it.
+        unsafe { table::write(level, page, entry) };
+        if let Some(below) = level.below() {
+            table::forget(below.table_address(page));
+        }
+        self.tables += 1;
+        Ok(())
+    }
+
+    /// Answers with the frame that the page's entry named.
+    fn unmap_page(&mut self, page: u64) -> Option<u64> {
+        let (level, entry) = table::walk(page);
+        if level != Level::Page || entry.is_none() {
+            return None;
+        }
+        // SAFETY: the walk came down to the page's entry, and its owner gives the page up.
+        unsafe { table::write(Level::Page, page, Entry::NONE) };
+        table::forget(page);
+        self.pages = self.pages.saturating_sub(1);
+        Some(entry.frame())
+    }
+
+    /// Frees the table of pages that serves `page`, and the one above it, if they are empty.
+    fn free_empty_tables(&mut self, page: u64) {
+        for level in [Level::Page, Level::Directory] {
+            let (reached, _) = table::walk(page);
+            // A walk that ends at the level just freed from, or below, has present tables above.
+            if reached > level {
+                return;
+            }
+            // SAFETY: the walk reached this level, so its table is present.
+            if !unsafe { table::is_empty(level, page) } {
+                return;
+            }
+            self.remove_table(level, page);
+        }
+    }
+
+    fn remove_table(&mut self, level: Level, page: u64) {
+        let above = if level == Level::Page {
+            Level::Directory
+        } else {
+            Level::Pointers
+        };
+        // SAFETY: the table is present, so its entry in the one above is readable.
+        let entry = unsafe { table::read(above, page) };
+        // SAFETY: the table has no entries, so nothing is mapped through it.
+        unsafe { table::write(above, page, Entry::NONE) };
+        table::forget(page);
+        table::forget(level.table_address(page));
+        self.tables = self.tables.saturating_sub(1);
+        let start = entry.frame();
+        // SAFETY: the frame was taken for this table, which no entry names any more.
+        drop(unsafe {
+            FrameRange::from_raw(PhysicalRange {
+                start,
+                end: start + PAGE,
+            })
+        });
+    }
+
+    /// Sees to it that both lists of free addresses can take a few more ranges.
+    fn make_room(&mut self) -> Result<(), MappingError> {
+        if let Some(count) = self.mappings.wants_storage() {
+            let slots = self.new_storage(count)?;
+            let old = self.mappings.bring_storage(slots);
+            self.free_storage(old);
+        }
+        if let Some(count) = self.objects.wants_storage() {
+            let slots = self.new_storage(count)?;
+            let old = self.objects.bring_storage(slots);
+            self.free_storage(old);
+        }
+        Ok(())
+    }
+
+    fn new_storage(&mut self, count: usize) -> Result<&'static mut [VirtualRange], MappingError> {
+        let bytes = (count * size_of::<VirtualRange>()) as u64;
+        let bytes = bytes.next_multiple_of(PAGE);
+        // Taking from the start of a free range never makes the list longer.
+        let taken = self
+            .mappings
+            .take(bytes)
+            .ok_or(MappingError::NoAddresses { bytes })?;
+        for page in pages(taken) {
+            let frame = frames::allocate(1, PAGE)?;
+            clear(&frame);
+            self.map_page(page, Entry::new(frame.into_raw().start, READ_WRITE))?;
+        }
+        let count = to_usize(bytes) / size_of::<VirtualRange>();
+        // SAFETY: the pages were just mapped writable for this alone, and zeroes are ranges.
+        Ok(unsafe { core::slice::from_raw_parts_mut(taken.start as *mut VirtualRange, count) })
+    }
+
+    fn free_storage(&mut self, old: Option<&'static mut [VirtualRange]>) {
+        let Some(old) = old else { return };
+        let bounds = old.as_ptr_range();
+        let range = VirtualRange {
+            start: bounds.start.addr() as u64,
+            end: bounds.end.addr() as u64,
+        };
+        for page in pages(range) {
+            if let Some(start) = self.unmap_page(page) {
+                // SAFETY: the frame was taken for the storage that has just been unmapped.
+                drop(unsafe {
+                    FrameRange::from_raw(PhysicalRange {
+                        start,
+                        end: start + PAGE,
+                    })
+                });
+            }
+        }
+        self.mappings.insert(range);
+    }
+}
+
+/// Clears a frame through the scratch page. Only with the space's lock held.
+fn clear(frame: &FrameRange) {
+    // SAFETY: the tables above the scratch page are present since the start.
+    unsafe { table::write(Level::Page, SCRATCH, Entry::new(frame.start(), READ_WRITE)) };
+    table::forget(SCRATCH);
+    // SAFETY: the page is mapped writable now, to a frame that is not in use.
+    unsafe { core::ptr::write_bytes(SCRATCH as *mut u8, 0, size_of::<[u64; 512]>()) };
+}
