@@ -19,34 +19,33 @@ pub(crate) struct Functions<'t, 'g, 'd> {
     types: &'t Types<'g, 'd>,
     /// By symbol: the entry that has the parameters.
     by_symbol: HashMap<&'d str, NodeId>,
-    /// By the function that they stand in (demangled): name and digest of each closure.
+    /// By the function that they stand in (demangled): each closure's type and its digest. Not the
+    /// signature: of a closure whose every call was inlined, it is known in part only.
     closures: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl<'t, 'g, 'd> Functions<'t, 'g, 'd> {
     pub(crate) fn new(types: &'t Types<'g, 'd>) -> Result<Self, DigestError> {
-        let mut functions = Self {
-            types,
-            by_symbol: by_symbol(types.graph),
-            closures: BTreeMap::new(),
-        };
+        let by_symbol = by_symbol(types.graph);
         let mut closures = BTreeMap::<String, BTreeMap<String, u64>>::new();
-        for (symbol, &id) in &functions.by_symbol {
+        for (symbol, &id) in &by_symbol {
             if !is_closure(types.graph.node(id)) {
                 continue;
             }
             let name = plain_name(symbol);
-            let Some(owner) = owner_of_closure(&name) else {
-                continue;
-            };
-            let digest = functions.signature(id)?.digest;
-            closures
-                .entry(owner.to_owned())
-                .or_default()
-                .insert(name, digest);
+            if let Some(owner) = owner_of_closure(&name) {
+                let environments = environments(types, id);
+                closures
+                    .entry(owner.to_owned())
+                    .or_default()
+                    .extend(environments);
+            }
         }
-        functions.closures = closures;
-        Ok(functions)
+        Ok(Self {
+            types,
+            by_symbol,
+            closures,
+        })
     }
 
     /// The signature of the function with this symbol, as far as the debug information has it.
@@ -130,6 +129,31 @@ impl<'t, 'g, 'd> Functions<'t, 'g, 'd> {
             .find(|(_, sibling)| sibling.is_type() && sibling.name.as_deref() == Some(&wanted))
             .map(|(id, _)| id)
     }
+}
+
+/// The types of the closures that stand beside the closure `id`, its own included: also of those of
+/// which the compiler left no code. Each with its digest.
+fn environments(types: &Types<'_, '_>, id: NodeId) -> Vec<(String, u64)> {
+    let node = types.graph.node(id);
+    let generics = |name: &str| {
+        name.split_once('}')
+            .map(|(_, generics)| generics.to_owned())
+    };
+    let wanted = node.name.as_deref().and_then(generics);
+    let Some(parent) = node.parent else {
+        return Vec::new();
+    };
+    types
+        .graph
+        .children(parent)
+        .filter(|(_, sibling)| {
+            sibling.is_type()
+                && sibling.name.as_deref().is_some_and(|name| {
+                    name.starts_with("{closure_env#") && generics(name) == wanted
+                })
+        })
+        .map(|(id, _)| (types.name(Some(id)).to_owned(), types.digest(Some(id))))
+        .collect()
 }
 
 /// By symbol, the entry that has the parameters: the declaration in a type where there is one,

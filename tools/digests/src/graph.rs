@@ -337,19 +337,13 @@ fn constant<'d>(value: &AttributeValue<Reader<'d>>) -> Option<Value<'d>> {
     }
 }
 
-/// The address in a location that is nothing but an address.
+/// The first address in a location. (One that is taken apart has further operations.)
 fn address(unit: &gimli::Unit<Reader<'_>>, value: &AttributeValue<Reader<'_>>) -> Option<Place> {
     let AttributeValue::Exprloc(expression) = value else {
         return None;
     };
-    let mut operations = expression.operations(unit.encoding());
-    let gimli::Operation::Address { address } = operations.next().ok()?? else {
-        return None;
-    };
-    // A static that the compiler took apart has further operations: it has no one place.
-    operations
-        .next()
-        .ok()?
-        .is_none()
-        .then(|| Place::unpack(address))?
+    match expression.operations(unit.encoding()).next().ok()?? {
+        gimli::Operation::Address { address } => Place::unpack(address),
+        _ => None,
+    }
 }

@@ -7,7 +7,7 @@ use crate::DigestError;
 use crate::elf::{Elf, Place, Target};
 use crate::functions::Shape;
 use crate::graph::{Node, NodeId};
-use crate::names::{display_name, plain_name};
+use crate::names::display_name;
 use crate::types::{Types, put_number, put_text};
 use gimli::constants as dw;
 use xxhash_rust::xxh3::xxh3_64;
@@ -53,7 +53,13 @@ fn shape(
     let concrete = types.graph.containing_type(table)?;
     let (size, align) = concrete.map_or((0, 0), |id| {
         let node = types.graph.node(id);
-        (node.size.unwrap_or(0), node.align.unwrap_or(0))
+        // Of pointers the debug information says neither.
+        let default = if node.tag == dw::DW_TAG_pointer_type {
+            WORD
+        } else {
+            0
+        };
+        (node.size.unwrap_or(default), node.align.unwrap_or(default))
     });
     let words = types.graph.node(table).size.unwrap_or(0) / WORD;
     let pointers = elf.pointers(place.section);
@@ -74,8 +80,9 @@ fn shape(
             });
         // A vacant entry, or the vtable of a supertrait.
         let symbol = symbol.unwrap_or("-");
-        put_text(&mut bytes, &plain_name(symbol));
-        entries.push(method(&display_name(symbol)));
+        let name = display_name(symbol);
+        put_text(&mut bytes, &name);
+        entries.push(method(&name));
     }
     let text = format!("dyn order: [{}]", entries.join(", "));
     Ok(Shape {
