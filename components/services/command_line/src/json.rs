@@ -121,7 +121,11 @@ impl Display for Json {
 }
 
 fn separator(f: &mut fmt::Formatter<'_>, index: usize) -> fmt::Result {
-    if index == 0 { Ok(()) } else { f.write_char(',') }
+    if index == 0 {
+        Ok(())
+    } else {
+        f.write_char(',')
+    }
 }
 
 /// A JSON string (RFC 8259, section 7): quotes, backslashes and control characters escaped.

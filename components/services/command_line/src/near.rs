@@ -18,7 +18,11 @@ pub fn matches<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a
         .collect();
     ranked.sort_unstable();
     ranked.dedup();
-    ranked.into_iter().take(OFFERED).map(|(_, name)| name).collect()
+    ranked
+        .into_iter()
+        .take(OFFERED)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 /// Edits (insert, delete, replace one character, swap two neighbours) that turn `left` into `right`.
@@ -31,9 +35,12 @@ fn distance(left: &str, right: &str) -> usize {
         let mut current = Vec::with_capacity(previous.len());
         current.push(row + 1);
         for (column, &b) in right.iter().enumerate() {
-            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
+            let at =
+                |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
             let replaced = at(&previous, column) + usize::from(a != b);
-            let mut best = replaced.min(at(&previous, column + 1) + 1).min(at(&current, column) + 1);
+            let mut best = replaced
+                .min(at(&previous, column + 1) + 1)
+                .min(at(&current, column) + 1);
             let swapped = column > 0 && last_left == Some(b) && right.get(column - 1) == Some(&a);
             if swapped {
                 best = best.min(at(&before, column - 1) + 1);

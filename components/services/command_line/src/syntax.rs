@@ -131,17 +131,26 @@ impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OpenQuote { quote, column } => {
-                write!(f, "the {quote} in column {column} is never closed; add another {quote}")
+                write!(
+                    f,
+                    "the {quote} in column {column} is never closed; add another {quote}"
+                )
             }
             Self::NothingToEscape => {
                 f.write_str("the line ends behind a \\; write \\\\ for a backslash")
             }
             Self::MissingCommand { operator, column } => {
-                write!(f, "there is no command at the {operator} in column {column}; ")?;
+                write!(
+                    f,
+                    "there is no command at the {operator} in column {column}; "
+                )?;
                 write!(f, "put one there, or quote the '{operator}'")
             }
             Self::Redirection { operator, column } => {
-                write!(f, "the {operator} in column {column} would redirect to a file, ")?;
+                write!(
+                    f,
+                    "the {operator} in column {column} would redirect to a file, "
+                )?;
                 write!(f, "and there are no files yet; quote it to pass it on")
             }
         }
@@ -215,7 +224,9 @@ impl Parser {
             let (operator, column) = self.pending.unwrap_or((operator, column));
             return Err(SyntaxError::MissingCommand { operator, column });
         }
-        self.pipeline.push(Command { words: core::mem::take(&mut self.words) });
+        self.pipeline.push(Command {
+            words: core::mem::take(&mut self.words),
+        });
         Ok(())
     }
 

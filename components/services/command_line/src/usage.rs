@@ -51,18 +51,30 @@ pub struct Operands {
 
 impl Operands {
     /// None.
-    pub const NONE: Self = Self { text: "", minimum: 0, maximum: 0 };
+    pub const NONE: Self = Self {
+        text: "",
+        minimum: 0,
+        maximum: 0,
+    };
 
     /// From `minimum` to `maximum` operands, shown as `text`.
     #[must_use]
     pub const fn new(text: &'static str, minimum: usize, maximum: usize) -> Self {
-        Self { text, minimum, maximum }
+        Self {
+            text,
+            minimum,
+            maximum,
+        }
     }
 
     /// `minimum` or more operands, shown as `text`.
     #[must_use]
     pub const fn many(text: &'static str, minimum: usize) -> Self {
-        Self { text, minimum, maximum: usize::MAX }
+        Self {
+            text,
+            minimum,
+            maximum: usize::MAX,
+        }
     }
 }
 
@@ -86,13 +98,23 @@ impl OptionSpec {
     /// An option without a value.
     #[must_use]
     pub const fn flag(long: &'static str, help: &'static str) -> Self {
-        Self { long, short: None, value: None, help }
+        Self {
+            long,
+            short: None,
+            value: None,
+            help,
+        }
     }
 
     /// An option with a value.
     #[must_use]
     pub const fn value(long: &'static str, value: &'static str, help: &'static str) -> Self {
-        Self { long, short: None, value: Some(value), help }
+        Self {
+            long,
+            short: None,
+            value: Some(value),
+            help,
+        }
     }
 
     /// The same with a letter.
@@ -129,7 +151,12 @@ impl Arguments {
     /// The option's value, if the option is there; the last one counts.
     #[must_use]
     pub fn value(&self, long: &str) -> Option<&str> {
-        self.options.iter().rev().find(|(name, _)| *name == long)?.1.as_deref()
+        self.options
+            .iter()
+            .rev()
+            .find(|(name, _)| *name == long)?
+            .1
+            .as_deref()
     }
 
     /// What stands behind the options.
@@ -251,10 +278,16 @@ impl Usage {
         match (spec.value, attached) {
             (None, Some(value)) => {
                 let value = value.to_string();
-                Err(UsageError::UnexpectedValue { option: spec.long, value })
+                Err(UsageError::UnexpectedValue {
+                    option: spec.long,
+                    value,
+                })
             }
             (Some(value), None) => {
-                let missing = UsageError::MissingValue { option: spec.long, value };
+                let missing = UsageError::MissingValue {
+                    option: spec.long,
+                    value,
+                };
                 Ok((spec.long, Some(words.next().ok_or(missing)?.to_string())))
             }
             (_, attached) => Ok((spec.long, attached.map(ToString::to_string))),
@@ -276,7 +309,10 @@ impl Usage {
             let value = match spec.value {
                 None => None,
                 Some(value) => {
-                    let missing = UsageError::MissingValue { option: spec.long, value };
+                    let missing = UsageError::MissingValue {
+                        option: spec.long,
+                        value,
+                    };
                     Some(words.next().ok_or(missing)?.to_string())
                 }
             };
@@ -287,15 +323,22 @@ impl Usage {
 
     fn unknown(&self, word: &str, name: &str) -> UsageError {
         let known = self.options.iter().map(|spec| spec.long).chain(["help"]);
-        UsageError::UnknownOption { option: word.to_string(), near: crate::near::matches(name, known) }
+        UsageError::UnknownOption {
+            option: word.to_string(),
+            near: crate::near::matches(name, known),
+        }
     }
 
     fn count(&self, operands: &[String]) -> Result<(), UsageError> {
         if operands.len() < self.operands.minimum {
-            return Err(UsageError::MissingOperand { expected: self.operands.text });
+            return Err(UsageError::MissingOperand {
+                expected: self.operands.text,
+            });
         }
         match operands.get(self.operands.maximum) {
-            Some(operand) => Err(UsageError::UnexpectedOperand { operand: operand.clone() }),
+            Some(operand) => Err(UsageError::UnexpectedOperand {
+                operand: operand.clone(),
+            }),
             None => Ok(()),
         }
     }
@@ -377,27 +420,45 @@ mod tests {
         assert_eq!(arguments.value("depth"), Some("3"));
         assert_eq!(arguments.operands(), ["a", "-x"]);
         assert_eq!(run(&USAGE, &["-ud", "4", "a"]).value("depth"), Some("4"));
-        let first = Usage { options_first: true, ..USAGE };
-        assert_eq!(run(&first, &["-u", "ps", "--all"]).operands(), ["ps", "--all"]);
+        let first = Usage {
+            options_first: true,
+            ..USAGE
+        };
+        assert_eq!(
+            run(&first, &["-u", "ps", "--all"]).operands(),
+            ["ps", "--all"]
+        );
         assert_eq!(USAGE.parse(&["--help"]), Ok(Request::Help));
     }
 
     #[test]
     fn says_what_is_wrong() {
         let message = |words: &[&str]| USAGE.parse(words).unwrap_err().to_string();
-        assert_eq!(message(&["--jsn"]), "there is no option --jsn; did you mean --json?");
+        assert_eq!(
+            message(&["--jsn"]),
+            "there is no option --jsn; did you mean --json?"
+        );
         assert_eq!(message(&["-z"]), "there is no option -z");
         assert_eq!(message(&["--depth"]), "--depth needs a value: --depth=N");
         assert_eq!(message(&["--json=1"]), "--json takes no value, but got '1'");
         assert_eq!(message(&[]), "NAME is missing");
         assert_eq!(message(&["a", "b", "c"]), "'c' is one too many");
-        assert!(matches!(USAGE.parse(&[]), Err(UsageError::MissingOperand { .. })));
+        assert!(matches!(
+            USAGE.parse(&[]),
+            Err(UsageError::MissingOperand { .. })
+        ));
     }
 
     #[test]
     fn help_names_everything() {
         let help = USAGE.to_string();
-        for part in ["usage: swap [OPTION]… NAME", "--json", "-d, --depth=N", "-h, --help", "  1  refused"] {
+        for part in [
+            "usage: swap [OPTION]… NAME",
+            "--json",
+            "-d, --depth=N",
+            "-h, --help",
+            "  1  refused",
+        ] {
             assert!(help.contains(part), "{part} in {help}");
         }
     }

@@ -31,7 +31,7 @@ impl Buffer {
         self.text.is_empty()
     }
 
-    pub(crate) fn to_string(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.text.iter().collect()
     }
 
@@ -59,7 +59,8 @@ impl Buffer {
     }
 
     pub(crate) fn insert_all(&mut self, text: &str) -> Result<(), Full> {
-        text.chars().try_for_each(|character| self.insert(character))
+        text.chars()
+            .try_for_each(|character| self.insert(character))
     }
 
     pub(crate) fn go(&mut self, position: usize) {
@@ -72,7 +73,10 @@ impl Buffer {
 
     /// Start of the run of letters and digits before the cursor.
     pub(crate) fn word_left(&self) -> usize {
-        self.left_while(self.left_while(self.cursor, |c| !c.is_alphanumeric()), char::is_alphanumeric)
+        self.left_while(
+            self.left_while(self.cursor, |c| !c.is_alphanumeric()),
+            char::is_alphanumeric,
+        )
     }
 
     /// End of the run of letters and digits behind the cursor.
@@ -83,17 +87,26 @@ impl Buffer {
 
     /// Start of the run of non-blanks before the cursor.
     pub(crate) fn blank_left(&self) -> usize {
-        self.left_while(self.left_while(self.cursor, char::is_whitespace), |c| !c.is_whitespace())
+        self.left_while(self.left_while(self.cursor, char::is_whitespace), |c| {
+            !c.is_whitespace()
+        })
     }
 
     fn left_while(&self, from: usize, holds: impl Fn(char) -> bool) -> usize {
         let before = self.text.get(..from).unwrap_or(&[]);
-        from - before.iter().rev().take_while(|&&character| holds(character)).count()
+        from - before
+            .iter()
+            .rev()
+            .take_while(|&&character| holds(character))
+            .count()
     }
 
     fn right_while(&self, from: usize, holds: impl Fn(char) -> bool) -> usize {
         let behind = self.text.get(from..).unwrap_or(&[]);
-        from + behind.iter().take_while(|&&character| holds(character)).count()
+        from + behind
+            .iter()
+            .take_while(|&&character| holds(character))
+            .count()
     }
 
     /// Removes what lies between the cursor and `other`.
@@ -101,7 +114,10 @@ impl Buffer {
         let start = self.cursor.min(other);
         let end = self.cursor.max(other).min(self.text.len());
         let removed: Vec<char> = self.text.drain(start..end).collect();
-        self.bytes -= removed.iter().map(|character| character.len_utf8()).sum::<usize>();
+        self.bytes -= removed
+            .iter()
+            .map(|character| character.len_utf8())
+            .sum::<usize>();
         self.cursor = start;
         removed
     }

@@ -29,7 +29,9 @@ impl Completer for NoCompletion {
 
 /// The longest text that all candidates begin with.
 pub(crate) fn common_prefix(candidates: &[String]) -> &str {
-    let Some((first, rest)) = candidates.split_first() else { return "" };
+    let Some((first, rest)) = candidates.split_first() else {
+        return "";
+    };
     let mut length = first.len();
     for candidate in rest {
         let same = first
@@ -44,7 +46,11 @@ pub(crate) fn common_prefix(candidates: &[String]) -> &str {
 
 /// The candidates as lines of columns that fit into `width`.
 pub(crate) fn columns(candidates: &[String], width: usize) -> Vec<String> {
-    let widest = candidates.iter().map(|candidate| candidate.chars().count()).max().unwrap_or(0);
+    let widest = candidates
+        .iter()
+        .map(|candidate| candidate.chars().count())
+        .max()
+        .unwrap_or(0);
     let across = (width / (widest + 2)).max(1);
     let down = candidates.len().div_ceil(across);
     let mut lines = Vec::new();

@@ -88,21 +88,24 @@ impl Editor {
     }
 
     /// Takes typed bytes up to the end of the line and writes to `out` what the terminal must get.
-    pub fn feed(
-        &mut self,
-        input: &[u8],
-        completer: &dyn Completer,
-        out: &mut Vec<u8>,
-    ) -> Progress {
+    pub fn feed(&mut self, input: &[u8], completer: &dyn Completer, out: &mut Vec<u8>) -> Progress {
         for (index, &byte) in input.iter().enumerate() {
-            let Some(key) = self.decoder.accept(byte) else { continue };
+            let Some(key) = self.decoder.accept(byte) else {
+                continue;
+            };
             let event = self.press(key, completer, out);
             if event.is_some() {
-                return Progress { used: index + 1, event };
+                return Progress {
+                    used: index + 1,
+                    event,
+                };
             }
         }
         self.render(out);
-        Progress { used: input.len(), event: None }
+        Progress {
+            used: input.len(),
+            event: None,
+        }
     }
 
     fn press(&mut self, key: Key, completer: &dyn Completer, out: &mut Vec<u8>) -> Option<Event> {
@@ -110,7 +113,11 @@ impl Editor {
             self.pasted(key);
             return None;
         }
-        let key = if self.search.is_some() { self.searching(key)? } else { key };
+        let key = if self.search.is_some() {
+            self.searching(key)?
+        } else {
+            key
+        };
         match key {
             Key::Enter => return Some(self.enter(out)),
             Key::Control('c') => {
@@ -131,7 +138,7 @@ impl Editor {
             Key::Control('r') => self.search = Some(Search::default()),
             Key::PasteBegin => self.pasting = true,
             Key::Up | Key::Control('p') => {
-                if let Some(line) = self.history.older(&self.buffer.to_string()) {
+                if let Some(line) = self.history.older(&self.buffer.line()) {
                     self.buffer.set(line);
                 }
             }
@@ -202,7 +209,7 @@ impl Editor {
         if self.overflowed {
             return Event::TooLong;
         }
-        let line = self.buffer.to_string();
+        let line = self.buffer.line();
         self.history.add(&line);
         Event::Line(line)
     }
@@ -210,11 +217,16 @@ impl Editor {
     fn complete(&mut self, completer: &dyn Completer, out: &mut Vec<u8>) {
         let before = self.buffer.before_cursor();
         let completion = completer.complete(&before);
-        let Some(word) = before.get(completion.start..) else { return };
+        let Some(word) = before.get(completion.start..) else {
+            return;
+        };
         let common = common_prefix(&completion.candidates);
         let missing = common.strip_prefix(word).unwrap_or("");
         let result = match completion.candidates.len() {
-            1 => self.buffer.insert_all(missing).and_then(|()| self.buffer.insert(' ')),
+            1 => self
+                .buffer
+                .insert_all(missing)
+                .and_then(|()| self.buffer.insert(' ')),
             _ if !missing.is_empty() => self.buffer.insert_all(missing),
             0 => {
                 out.push(0x07);
@@ -275,9 +287,14 @@ impl Editor {
 
     fn render(&mut self, out: &mut Vec<u8>) {
         if let Some(search) = &self.search {
-            let found = search.found.and_then(|found| self.history.line(found)).unwrap_or("");
-            let line: Vec<char> =
-                format!("(search '{}') {found}", search.part).chars().take(self.width).collect();
+            let found = search
+                .found
+                .and_then(|found| self.history.line(found))
+                .unwrap_or("");
+            let line: Vec<char> = format!("(search '{}') {found}", search.part)
+                .chars()
+                .take(self.width)
+                .collect();
             self.screen.show(&line, line.len(), out);
             return;
         }
@@ -289,6 +306,7 @@ impl Editor {
         }
         let visible = self.buffer.text().iter().skip(self.scroll).take(room);
         let line: Vec<char> = self.prompt.iter().chain(visible).copied().collect();
-        self.screen.show(&line, self.prompt.len() + cursor - self.scroll, out);
+        self.screen
+            .show(&line, self.prompt.len() + cursor - self.scroll, out);
     }
 }

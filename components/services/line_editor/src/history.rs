@@ -65,6 +65,7 @@ impl History {
 
     /// The place of the newest line from `start` on that has `part` in it.
     pub(crate) fn search(&self, part: &str, start: usize) -> Option<usize> {
-        (start..self.lines.len()).find(|&place| self.line(place).is_some_and(|line| line.contains(part)))
+        (start..self.lines.len())
+            .find(|&place| self.line(place).is_some_and(|line| line.contains(part)))
     }
 }

@@ -41,13 +41,20 @@ enum State {
     #[default]
     Ground,
     /// Inside a character of several bytes.
-    Utf8 { bytes: [u8; 4], length: usize, expected: usize },
+    Utf8 {
+        bytes: [u8; 4],
+        length: usize,
+        expected: usize,
+    },
     /// Behind Escape.
     Escape,
     /// Behind Escape `O`.
     SingleShift,
     /// Behind Escape `[`.
-    Sequence { parameters: [u8; PARAMETERS], length: usize },
+    Sequence {
+        parameters: [u8; PARAMETERS],
+        length: usize,
+    },
 }
 
 impl Decoder {
@@ -57,7 +64,11 @@ impl Decoder {
         let state = core::mem::take(&mut self.state);
         match state {
             State::Ground => self.ground(byte, returned),
-            State::Utf8 { bytes, length, expected } => self.continued(byte, bytes, length, expected),
+            State::Utf8 {
+                bytes,
+                length,
+                expected,
+            } => self.continued(byte, bytes, length, expected),
             State::Escape => self.escaped(byte),
             State::SingleShift => cursor_key(byte),
             State::Sequence { parameters, length } => self.sequence(byte, parameters, length),
@@ -85,7 +96,11 @@ impl Decoder {
                     0xe0..=0xef => 3,
                     _ => 4,
                 };
-                self.state = State::Utf8 { bytes: [byte, 0, 0, 0], length: 1, expected };
+                self.state = State::Utf8 {
+                    bytes: [byte, 0, 0, 0],
+                    length: 1,
+                    expected,
+                };
                 None
             }
             _ => None,
@@ -106,16 +121,28 @@ impl Decoder {
         *bytes.get_mut(length)? = byte;
         let length = length + 1;
         if length < expected {
-            self.state = State::Utf8 { bytes, length, expected };
+            self.state = State::Utf8 {
+                bytes,
+                length,
+                expected,
+            };
             return None;
         }
         let text = core::str::from_utf8(bytes.get(..length)?).ok()?;
-        text.chars().next().filter(|character| !character.is_control()).map(Key::Char)
+        text.chars()
+            .next()
+            .filter(|character| !character.is_control())
+            .map(Key::Char)
     }
 
     fn escaped(&mut self, byte: u8) -> Option<Key> {
         match byte {
-            b'[' => self.state = State::Sequence { parameters: [0; PARAMETERS], length: 0 },
+            b'[' => {
+                self.state = State::Sequence {
+                    parameters: [0; PARAMETERS],
+                    length: 0,
+                }
+            }
             b'O' => self.state = State::SingleShift,
             0x1b => self.state = State::Escape,
             0x08 | 0x7f => return Some(Key::AltBackspace),
@@ -138,7 +165,10 @@ impl Decoder {
                 if let Some(place) = parameters.get_mut(length) {
                     *place = byte;
                 }
-                self.state = State::Sequence { parameters, length: length.saturating_add(1) };
+                self.state = State::Sequence {
+                    parameters,
+                    length: length.saturating_add(1),
+                };
                 None
             }
             0x40..=0x7e => finish_sequence(byte, parameters.get(..length)?),

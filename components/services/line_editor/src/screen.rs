@@ -18,7 +18,12 @@ impl Screen {
 
     /// Makes the terminal show `line` with the cursor at `cursor`.
     pub(crate) fn show(&mut self, line: &[char], cursor: usize, out: &mut Vec<u8>) {
-        let same = self.shown.iter().zip(line).take_while(|(old, new)| old == new).count();
+        let same = self
+            .shown
+            .iter()
+            .zip(line)
+            .take_while(|(old, new)| old == new)
+            .count();
         if same < line.len() || same < self.shown.len() {
             self.go(same, out);
             for character in line.iter().skip(same) {

@@ -1,12 +1,7 @@
 //! Tests of the editor as a whole: bytes typed → event and what a terminal shows.
 
 use crate::{Completer, Completion, Editor, Event, LINE_LIMIT, NoCompletion};
-use alloc::{
-    borrow::ToOwned,
-    string::{String, ToString},
-    vec,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 
 /// The few things of a terminal that the editor uses.
 #[derive(Default)]
@@ -75,8 +70,10 @@ struct Session {
 
 impl Session {
     fn new(width: usize) -> Self {
-        let mut session =
-            Self { editor: Editor::new("> ", width), terminal: Terminal::default() };
+        let mut session = Self {
+            editor: Editor::new("> ", width),
+            terminal: Terminal::default(),
+        };
         session.begin();
         session
     }
@@ -136,10 +133,13 @@ fn edits_with_all_keys() {
     assert_eq!(session.enter(b"one two\x17three"), "one three");
     assert_eq!(session.enter(b"one two\x15\x19\x19"), "one twoone two");
     assert_eq!(session.enter(b"one two\x1bbx"), "one xtwo");
-    assert_eq!(session.enter(b"one two\x1b[1;5D\x1b[1;5D\x0b\x19."), "one two.");
+    assert_eq!(
+        session.enter(b"one two\x1b[1;5D\x1b[1;5D\x0b\x19."),
+        "one two."
+    );
     assert_eq!(session.enter(b"one two\x01\x1bd\x04x"), "xtwo");
     assert_eq!(session.enter(b"abc\x7f\x08d"), "ad");
-    assert_eq!(session.enter("grüße\x02\x02\x7f→".as_bytes()), "grü→ße".to_string());
+    assert_eq!(session.enter("grüße\x02\x02\x7f→".as_bytes()), "gr→ße");
 }
 
 #[test]
@@ -220,7 +220,13 @@ fn too_long_a_line_is_refused_whole() {
     input.push(b'\r');
     let mut out = Vec::new();
     let progress = session.editor.feed(&input, &Words, &mut out);
-    assert_eq!(progress, crate::Progress { used: input.len(), event: Some(Event::TooLong) });
+    assert_eq!(
+        progress,
+        crate::Progress {
+            used: input.len(),
+            event: Some(Event::TooLong)
+        }
+    );
     session.begin();
     assert_eq!(session.enter(b"ok"), "ok");
     assert_eq!(session.enter(&vec![b'y'; LINE_LIMIT]).len(), LINE_LIMIT);
@@ -229,7 +235,10 @@ fn too_long_a_line_is_refused_whole() {
 #[test]
 fn paste_runs_nothing() {
     let mut session = Session::new(80);
-    assert_eq!(session.enter(b"a\x1b[200~poweroff\rb\t\x1b[A\x1b[201~c"), "apoweroff b c");
+    assert_eq!(
+        session.enter(b"a\x1b[200~poweroff\rb\t\x1b[A\x1b[201~c"),
+        "apoweroff b c"
+    );
 }
 
 #[test]
@@ -237,7 +246,9 @@ fn garbage_is_harmless() {
     let mut session = Session::new(40);
     let mut state = 7_u64;
     for _ in 0..60_000 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         if session.type_keys(&[(state >> 40) as u8]).is_some() {
             session.begin();
         }

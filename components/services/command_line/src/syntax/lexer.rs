@@ -20,13 +20,18 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(line: &'a str) -> Self {
-        Self { characters: line.chars().peekable(), column: 0 }
+        Self {
+            characters: line.chars().peekable(),
+            column: 0,
+        }
     }
 
     /// The next token and its column; `None` at the end.
     pub(super) fn next_token(&mut self) -> Result<Option<(Token, usize)>, SyntaxError> {
         loop {
-            let Some(&character) = self.characters.peek() else { return Ok(None) };
+            let Some(&character) = self.characters.peek() else {
+                return Ok(None);
+            };
             let column = self.column + 1;
             let token = match character {
                 '\n' | ';' => {
@@ -42,7 +47,10 @@ impl<'a> Lexer<'a> {
                 '&' => self.doubled('&', Token::And, Token::Background),
                 '|' => self.doubled('|', Token::Or, Token::Pipe),
                 '<' | '>' => {
-                    return Err(SyntaxError::Redirection { operator: character, column });
+                    return Err(SyntaxError::Redirection {
+                        operator: character,
+                        column,
+                    });
                 }
                 blank if blank.is_whitespace() => {
                     self.take();
@@ -94,7 +102,12 @@ impl<'a> Lexer<'a> {
         word.touch();
         loop {
             match self.take() {
-                None => return Err(SyntaxError::OpenQuote { quote: '\'', column }),
+                None => {
+                    return Err(SyntaxError::OpenQuote {
+                        quote: '\'',
+                        column,
+                    });
+                }
                 Some('\'') => return Ok(()),
                 Some(character) => word.push(character),
             }

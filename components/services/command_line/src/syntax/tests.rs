@@ -26,7 +26,15 @@ fn words(line: &str) -> Vec<Vec<Vec<String>>> {
 fn splits_words_and_quotes() {
     assert_eq!(
         words(r#"echo a  'b  c' "d $? \" \n" e\ f "" $x$?#no # comment"#),
-        vec![vec![vec!["echo", "a", "b  c", "d 7 \" \\n", "e f", "", "$x7#no"]]]
+        vec![vec![vec![
+            "echo",
+            "a",
+            "b  c",
+            "d 7 \" \\n",
+            "e f",
+            "",
+            "$x7#no"
+        ]]]
     );
     assert!(words("").is_empty());
     assert!(words("  # nothing").is_empty());
@@ -36,8 +44,10 @@ fn splits_words_and_quotes() {
 #[test]
 fn reads_lists_and_pipes() {
     let steps = parse("a | b && c || d; e & f").unwrap();
-    let shape: Vec<_> =
-        steps.iter().map(|step| (step.pipeline.len(), step.condition, step.background)).collect();
+    let shape: Vec<_> = steps
+        .iter()
+        .map(|step| (step.pipeline.len(), step.condition, step.background))
+        .collect();
     use Condition::{Always, Failure, Success};
     assert_eq!(
         shape,
@@ -49,7 +59,10 @@ fn reads_lists_and_pipes() {
             (1, Always, false),
         ]
     );
-    assert_eq!(words("a|b;c"), vec![vec![vec!["a"], vec!["b"]], vec![vec!["c"]]]);
+    assert_eq!(
+        words("a|b;c"),
+        vec![vec![vec!["a"], vec!["b"]], vec![vec!["c"]]]
+    );
     assert_eq!(words("a &\nb"), vec![vec![vec!["a"]], vec![vec!["b"]]]);
 }
 
@@ -63,33 +76,98 @@ fn conditions() {
 #[test]
 fn says_what_is_wrong() {
     let error = |line| parse(line).unwrap_err();
-    assert_eq!(error("echo 'a"), SyntaxError::OpenQuote { quote: '\'', column: 6 });
-    assert_eq!(error("echo \"a\\"), SyntaxError::OpenQuote { quote: '"', column: 6 });
+    assert_eq!(
+        error("echo 'a"),
+        SyntaxError::OpenQuote {
+            quote: '\'',
+            column: 6
+        }
+    );
+    assert_eq!(
+        error("echo \"a\\"),
+        SyntaxError::OpenQuote {
+            quote: '"',
+            column: 6
+        }
+    );
     assert_eq!(error("echo \\"), SyntaxError::NothingToEscape);
-    assert_eq!(error("a | | b"), SyntaxError::MissingCommand { operator: "|", column: 3 });
-    assert_eq!(error("| b"), SyntaxError::MissingCommand { operator: "|", column: 1 });
-    assert_eq!(error("a |"), SyntaxError::MissingCommand { operator: "|", column: 3 });
-    assert_eq!(error("a &&"), SyntaxError::MissingCommand { operator: "&&", column: 3 });
-    assert_eq!(error("a && ; b"), SyntaxError::MissingCommand { operator: "&&", column: 3 });
-    assert_eq!(error("& a"), SyntaxError::MissingCommand { operator: "&", column: 1 });
-    assert_eq!(error("a > b"), SyntaxError::Redirection { operator: '>', column: 3 });
+    assert_eq!(
+        error("a | | b"),
+        SyntaxError::MissingCommand {
+            operator: "|",
+            column: 3
+        }
+    );
+    assert_eq!(
+        error("| b"),
+        SyntaxError::MissingCommand {
+            operator: "|",
+            column: 1
+        }
+    );
+    assert_eq!(
+        error("a |"),
+        SyntaxError::MissingCommand {
+            operator: "|",
+            column: 3
+        }
+    );
+    assert_eq!(
+        error("a &&"),
+        SyntaxError::MissingCommand {
+            operator: "&&",
+            column: 3
+        }
+    );
+    assert_eq!(
+        error("a && ; b"),
+        SyntaxError::MissingCommand {
+            operator: "&&",
+            column: 3
+        }
+    );
+    assert_eq!(
+        error("& a"),
+        SyntaxError::MissingCommand {
+            operator: "&",
+            column: 1
+        }
+    );
+    assert_eq!(
+        error("a > b"),
+        SyntaxError::Redirection {
+            operator: '>',
+            column: 3
+        }
+    );
     for message in [error("echo 'a"), error("a |"), error("a > b"), error("\\")] {
-        assert!(message.to_string().contains(';'), "{message} says what to do");
+        assert!(
+            message.to_string().contains(';'),
+            "{message} says what to do"
+        );
     }
 }
 
 #[test]
 fn anything_is_parsed_without_a_panic() {
-    let alphabet = ['a', ' ', '\'', '"', '\\', '$', '?', '|', '&', ';', '#', '>', '\n', 'é', '\0'];
+    let alphabet = [
+        'a', ' ', '\'', '"', '\\', '$', '?', '|', '&', ';', '#', '>', '\n', 'é', '\0',
+    ];
     let mut state = 1_u64;
     for round in 0..20_000 {
         let mut line = String::new();
         for _ in 0..round % 24 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             line.push(alphabet[(state >> 33) as usize % alphabet.len()]);
         }
         if let Ok(steps) = parse(&line) {
-            assert!(steps.iter().all(|step| !step.pipeline.is_empty()), "{}", format!("{line:?}"));
+            assert!(
+                steps.iter().all(|step| !step.pipeline.is_empty()),
+                "{}",
+                format!("{line:?}")
+            );
         }
     }
 }
