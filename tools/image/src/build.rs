@@ -1,0 +1,198 @@
+//! The build, step by step.
+
+use crate::{
+    archive,
+    cache::Cache,
+    cargo::{Invocation, Libraries},
+    error::{Error, Result, Violation},
+    files,
+    manifest::Manifest,
+    members::{Candidate, Members},
+    merge::Merger,
+    rlib,
+    toolchain::{Toolchain, allocator_prefix},
+    unit::{Unit, default_units, unit},
+    workspace::{Folder, Workspace},
+};
+use std::{collections::BTreeSet, path::PathBuf};
+
+/// What to build, and where.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folder of the workspace.
+    pub root: PathBuf,
+    /// The manifest.
+    pub manifest: PathBuf,
+    /// Manifests that extend it.
+    pub extra_manifests: Vec<PathBuf>,
+    /// Folder for everything that is built, but for cargo's own.
+    pub out: PathBuf,
+    /// This program, which is also the rustc wrapper.
+    pub program: PathBuf,
+    /// Whether a broken rule is only reported.
+    pub keep_going: bool,
+}
+
+/// What was built.
+pub struct Build {
+    /// The archive's file.
+    pub archive: PathBuf,
+    /// Hash of all members' exact ids.
+    pub build_id: u128,
+    /// The members.
+    pub members: Members,
+    /// Broken rules, when they were only to be reported.
+    pub violations: Vec<Violation>,
+}
+
+/// Builds what `options` say; `progress` is called with each step.
+///
+/// # Errors
+///
+/// When a step fails or an object breaks a rule.
+pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Build> {
+    let toolchain = Toolchain::find()?;
+    let workspace = Workspace::read(&options.root)?;
+    let manifest = Manifest::read(&options.manifest, &options.extra_manifests)?;
+    files::create_folder(&options.out)?;
+
+    progress("compiling");
+    let units = compile(options, &toolchain, &workspace, &manifest)?;
+
+    let candidates = process(options, &toolchain, units, progress)?;
+    let members = Members::choose(candidates);
+    let archive = archive::write(&members, &manifest, toolchain.id)?;
+    let mut violations = members.violations.clone();
+    violations.extend(archive.violations);
+    violations.sort();
+    violations.dedup();
+    if !violations.is_empty() && !options.keep_going {
+        return Err(Error::Checks(violations));
+    }
+    let path = options.out.join("strake.archive");
+    files::write_if_changed(&path, &archive.bytes)?;
+    publish(options, &members)?;
+    progress(&format!(
+        "{} members, archive {} KiB, build {:016x}",
+        members.list.len(),
+        archive.bytes.len() / 1024,
+        archive.build_id >> 64
+    ));
+    Ok(Build {
+        archive: path,
+        build_id: archive.build_id,
+        members,
+        violations,
+    })
+}
+
+/// Runs cargo: once for all crates, once more for each set of alternates.
+fn compile(
+    options: &Options,
+    toolchain: &Toolchain,
+    workspace: &Workspace,
+    manifest: &Manifest,
+) -> Result<Vec<Unit>> {
+    let alloc = files::read(&toolchain.prebuilt("alloc")?)?;
+    let object = rlib::objects("alloc", &alloc)?;
+    let object = object.first().map_or(&[][..], |object| object.bytes);
+    let allocator_prefix = allocator_prefix(object)?;
+    let packages: BTreeSet<String> = workspace
+        .packages()
+        .filter(|package| {
+            let system = [Folder::Kernel, Folder::Components, Folder::Applications];
+            system.contains(&package.folder) || manifest.packages.contains(&package.name)
+        })
+        .map(|package| package.name.clone())
+        .collect();
+    let invocation = Invocation {
+        workspace,
+        toolchain,
+        program: &options.program,
+        allocator_prefix: &allocator_prefix,
+        packages: &packages,
+    };
+    let libraries = invocation.run(&[])?;
+    let mut units = default_units(workspace, manifest, toolchain, &libraries)?;
+    for (variant, crates) in &manifest.alternates {
+        let wanted: Vec<_> = crates
+            .iter()
+            .filter_map(|name| workspace.first_party(name))
+            .collect();
+        let features: Vec<String> = wanted
+            .iter()
+            .filter(|package| package.features.contains(variant))
+            .map(|package| format!("{}/{variant}", package.name))
+            .collect();
+        if features.is_empty() {
+            continue;
+        }
+        let libraries: Libraries = invocation.run(&features)?;
+        for package in wanted {
+            if let Some(library) = libraries.get(&package.id) {
+                units.push(unit(package, manifest, library.clone(), variant));
+            }
+        }
+    }
+    Ok(units)
+}
+
+fn process(
+    options: &Options,
+    toolchain: &Toolchain,
+    units: Vec<Unit>,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<Candidate>> {
+    let script = options.root.join("cfg/object.ld");
+    let merger = Merger {
+        linker: toolchain.linker(),
+        script,
+    };
+    let folder = options.out.join("cache");
+    let mut cache = Cache::open(folder, merger, toolchain.id, &options.program)?;
+    let mut candidates = Vec::new();
+    let mut fresh = Vec::new();
+    for unit in units {
+        let cached = cache.object(&unit)?;
+        if cached.fresh {
+            fresh.push(unit.file_name());
+        }
+        candidates.push(Candidate { unit, cached });
+    }
+    cache.prune()?;
+    if !fresh.is_empty() {
+        progress(&format!(
+            "processed {} objects: {}",
+            fresh.len(),
+            abbreviate(&fresh)
+        ));
+    }
+    Ok(candidates)
+}
+
+/// Gives the objects in the cache the names of their members.
+fn publish(options: &Options, members: &Members) -> Result<()> {
+    let (objects, debug) = (options.out.join("objects"), options.out.join("debug"));
+    files::create_folder(&objects)?;
+    files::create_folder(&debug)?;
+    for member in &members.list {
+        let name = format!("{}.o", member.unit.file_name());
+        files::link(&member.cached.object, &objects.join(&name))?;
+        files::link(&member.cached.debug, &debug.join(&name))?;
+    }
+    Ok(())
+}
+
+fn abbreviate(names: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let mut text = names
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(" ");
+    if names.len() > SHOWN {
+        text.push_str(" …");
+    }
+    text
+}

@@ -1,0 +1,129 @@
+//! Runs cargo for the target crates and learns where it put each library.
+
+use crate::{
+    error::{Error, Result},
+    toolchain::{FLAGS, PROFILE, TARGET, Toolchain},
+    workspace::Workspace,
+    wrapper,
+};
+use serde::Deserialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// Where cargo put the library of each package: by package id.
+pub type Libraries = BTreeMap<String, PathBuf>;
+
+/// What cargo is to build.
+pub struct Invocation<'a> {
+    /// The workspace.
+    pub workspace: &'a Workspace,
+    /// The toolchain.
+    pub toolchain: &'a Toolchain,
+    /// This program, which is also the rustc wrapper.
+    pub program: &'a Path,
+    /// What liballoc's allocator symbols begin with.
+    pub allocator_prefix: &'a str,
+    /// Names of the packages to build.
+    pub packages: &'a BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    #[serde(default)]
+    package_id: String,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
+impl Invocation<'_> {
+    /// Builds the packages with `features` (each `package/feature`).
+    ///
+    /// # Errors
+    ///
+    /// When cargo cannot be run or a crate does not compile; the compiler has said why on stderr.
+    pub fn run(&self, features: &[String]) -> Result<Libraries> {
+        let mut command = self.command(features);
+        let cargo = Path::new("cargo");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(Error::io("run", cargo))?;
+        let mut libraries = Libraries::new();
+        if let Some(output) = child.stdout.take() {
+            for line in BufReader::new(output).lines() {
+                let line = line.map_err(Error::io("read from", cargo))?;
+                if let Ok(message) = serde_json::from_str::<Message>(&line) {
+                    take_library(message, &mut libraries);
+                }
+            }
+        }
+        let status = child.wait().map_err(Error::io("wait for", cargo))?;
+        if status.success() {
+            return Ok(libraries);
+        }
+        Err(Error::Program {
+            program: "cargo build".into(),
+            message: status.to_string(),
+        })
+    }
+
+    fn command(&self, features: &[String]) -> Command {
+        let root = &self.workspace.root;
+        let mut flags: Vec<String> = FLAGS.map(str::to_owned).to_vec();
+        flags.extend(self.toolchain.remap_flags(root));
+        let mut command = Command::new("cargo");
+        command
+            .current_dir(root)
+            .args(["build", "--profile", PROFILE, "--target", TARGET])
+            .arg("--message-format=json-render-diagnostics")
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+            .env("RUSTC_WRAPPER", self.program)
+            .env(wrapper::MODE, "1")
+            .env(
+                "STRAKE_ALLOC_ERROR_HANDLER",
+                self.allocator_symbol("26___rust_alloc_error_handler"),
+            )
+            .env(
+                "STRAKE_NO_ALLOC_SHIM",
+                self.allocator_symbol("35___rust_no_alloc_shim_is_unstable_v2"),
+            );
+        for package in self.packages {
+            command.args(["-p", package]);
+        }
+        if !features.is_empty() {
+            command.args(["--features", &features.join(",")]);
+        }
+        // What `cargo run` told this program about itself is not for the crates that it builds.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(name.as_ref());
+            }
+        }
+        command
+    }
+
+    fn allocator_symbol(&self, name: &str) -> String {
+        format!("{}{name}", self.allocator_prefix)
+    }
+}
+
+fn take_library(message: Message, libraries: &mut Libraries) {
+    if message.reason != "compiler-artifact" {
+        return;
+    }
+    let library = message.filenames.into_iter().find(|file| {
+        // A build script's or procedural macro's library lies in the host's folder.
+        file.extension()
+            .is_some_and(|extension| extension == "rlib")
+            && file.iter().any(|part| part == TARGET)
+    });
+    if let Some(library) = library {
+        libraries.insert(message.package_id, library);
+    }
+}

@@ -1,0 +1,132 @@
+//! Units: the crates that may become members of the archive, with where their objects come from.
+
+use crate::{
+    cargo::Libraries,
+    error::{Error, Result},
+    manifest::Manifest,
+    toolchain::{PREBUILT, Toolchain},
+    workspace::{Folder, Package, Workspace},
+};
+use linker::format::metadata;
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// A crate in one build variant.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Name of the member: the crate's, and its version behind an `@` for an older second version.
+    pub name: String,
+    /// Empty for the default, else the name of the alternate.
+    pub variant: String,
+    /// Name of the crate.
+    pub crate_name: String,
+    /// Version of the crate.
+    pub version: String,
+    /// Its library.
+    pub library: PathBuf,
+    /// Flags of the metadata that follow from the manifest.
+    pub flags: u32,
+    /// Whether it is in the image even when nobody imports from it.
+    pub root: bool,
+}
+
+impl Unit {
+    /// Name of its files: `console`, `console=alternate`.
+    pub fn file_name(&self) -> String {
+        if self.variant.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{}={}", self.name, self.variant)
+        }
+    }
+
+    /// Whether the crate belongs to this repository.
+    pub fn is_first_party(&self) -> bool {
+        self.flags & metadata::FIRST_PARTY != 0
+    }
+}
+
+/// The default units of a build: everything that cargo built, but the nucleus, and the prebuilt.
+///
+/// # Errors
+///
+/// When the toolchain lacks a prebuilt library.
+pub fn default_units(
+    workspace: &Workspace,
+    manifest: &Manifest,
+    toolchain: &Toolchain,
+    libraries: &Libraries,
+) -> Result<Vec<Unit>> {
+    let mut units = Vec::new();
+    for (id, library) in libraries {
+        let Some(package) = workspace.package(id) else {
+            return Err(Error::Toolchain(format!(
+                "cargo built {id}, which it did not list"
+            )));
+        };
+        if package.folder != Folder::Kernel || package.crate_name != crate::nucleus::NAME {
+            units.push(unit(package, manifest, library.clone(), ""));
+        }
+    }
+    name_second_versions(&mut units);
+    for name in PREBUILT {
+        units.push(Unit {
+            name: name.to_owned(),
+            variant: String::new(),
+            crate_name: name.to_owned(),
+            version: toolchain.release.clone(),
+            library: toolchain.prebuilt(name)?,
+            flags: metadata::PREBUILT,
+            root: false,
+        });
+    }
+    units.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(units)
+}
+
+/// The unit of `package` in a variant.
+pub fn unit(package: &Package, manifest: &Manifest, library: PathBuf, variant: &str) -> Unit {
+    let name = package.crate_name.clone();
+    let mut flags = 0;
+    if package.folder.is_first_party() {
+        flags |= metadata::FIRST_PARTY;
+        let granted = manifest.grants.contains_key(&name) || package.folder == Folder::Kernel;
+        flags |= if granted {
+            metadata::UNSAFE_GRANTED
+        } else {
+            metadata::UNSAFE_FORBIDDEN
+        };
+    }
+    let root = matches!(package.folder, Folder::Components | Folder::Applications)
+        || manifest.packages.contains(&package.name);
+    Unit {
+        crate_name: name.clone(),
+        name,
+        variant: variant.to_owned(),
+        version: package.version.clone(),
+        library,
+        flags,
+        root,
+    }
+}
+
+/// Gives the older of two versions of one crate a name of its own.
+fn name_second_versions(units: &mut [Unit]) {
+    let mut versions: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (index, unit) in units.iter().enumerate() {
+        versions.entry(unit.name.clone()).or_default().push(index);
+    }
+    for mut same in versions.into_values().filter(|same| same.len() > 1) {
+        same.sort_by_key(|&index| version_numbers(&units[index].version));
+        same.pop();
+        for index in same {
+            units[index].name = format!("{}@{}", units[index].name, units[index].version);
+        }
+    }
+}
+
+fn version_numbers(version: &str) -> Vec<u64> {
+    version
+        .split(['.', '-', '+'])
+        .map(|number| number.parse().unwrap_or(0))
+        .collect()
+}
