@@ -1,5 +1,7 @@
 //! Comparing and measuring.
 
+#![expect(clippy::too_many_lines, reason = "one instruction a line")]
+
 use core::arch::naked_asm;
 
 /// Compares `count` bytes: negative, zero or positive as the first bytes that differ, unsigned.

@@ -1,5 +1,7 @@
 //! Copying.
 
+#![expect(clippy::too_many_lines, reason = "one instruction a line")]
+
 use core::arch::naked_asm;
 
 /// Copies `count` bytes from `source` to `destination` and returns `destination`.

@@ -73,11 +73,10 @@ fn memset_fills_and_touches_nothing_else() {
 fn memcmp_orders_by_the_first_difference() {
     for size in 0..=80 {
         let left = pattern(size);
+        let right = left.clone();
         // SAFETY: both ranges have `size` bytes.
-        assert_eq!(
-            unsafe { memcmp(left.as_ptr(), left.clone().as_ptr(), size) },
-            0
-        );
+        let found = unsafe { memcmp(left.as_ptr(), right.as_ptr(), size) };
+        assert_eq!(found, 0);
         for place in 0..size {
             for change in [1, 0x7F, 0x80, 0xFF] {
                 let mut right = left.clone();

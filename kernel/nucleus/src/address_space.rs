@@ -1,8 +1,9 @@
 //! The page tables with which the components run.
 //!
 //! Four levels, 4 KiB pages, since protection changes from page to page (Intel manual, volume 3,
-//! 4.5). No page is writable and executable, and none has a second, writable address, because the
-//! identity map ends with the nucleus's own image.
+//! 4.5). No page is writable and executable, and no text or constant has a second, writable address:
+//! the identity map, in which the first components start their own books, has the nucleus's image and
+//! free memory only.
 
 use crate::{
     error::BootError,
@@ -19,13 +20,19 @@ const ENTRIES: u64 = 512;
 const INDEX_BITS: u64 = 9;
 /// Bits of a virtual address inside a page.
 const PAGE_BITS: u64 = 12;
-/// Levels of tables.
-const LEVELS: u64 = 4;
+/// Level of the top table; that of the tables whose entries are pages is 0.
+const TOP_LEVEL: u64 = 3;
+/// Level of the tables whose entries may be large pages.
+const LARGE_LEVEL: u64 = 1;
+/// Size of a large page in bytes.
+const LARGE_SIZE: u64 = PAGE_SIZE * ENTRIES;
 
 /// Entry: in use.
 const PRESENT: u64 = 1;
 /// Entry: writable.
 const WRITABLE: u64 = 1 << 1;
+/// Entry: a large page.
+const LARGE: u64 = 1 << 7;
 /// Entry: not executable.
 const NO_EXECUTE: u64 = 1 << 63;
 /// Entry: where the physical address stands.
@@ -70,12 +77,15 @@ pub(crate) struct AddressSpace {
 }
 
 impl AddressSpace {
-    /// Tables that map `pages`, the nucleus itself and, recursively, themselves.
-    pub(crate) fn build(pages: &[Pages]) -> Result<Self, BootError> {
+    /// Tables that map `pages`, `free` memory and the nucleus at their physical addresses, and,
+    /// recursively, themselves.
+    pub(crate) fn build(pages: &[Pages], free: &[PhysicalRange]) -> Result<Self, BootError> {
         let mut space = Self { root: table()? };
-        write(space.root.start, RECURSIVE_INDEX as u64, space.root.start | Access::ReadWrite.flags());
+        let recursive = space.root.start | Access::ReadWrite.flags();
+        write(space.root.start, RECURSIVE_INDEX as u64, recursive);
         pages.iter().try_for_each(|pages| space.map(pages))?;
         space.map_nucleus()?;
+        free.iter().try_for_each(|range| space.map_free(*range))?;
         Ok(space)
     }
 
@@ -104,32 +114,58 @@ impl AddressSpace {
         let mut table = 0;
         for page in 0..count {
             let address = pages.start + page * PAGE_SIZE;
-            let index = (address >> PAGE_BITS) % ENTRIES;
-            if page == 0 || index == 0 {
-                table = self.lowest_table(address)?;
+            if page == 0 || index(address, 0) == 0 {
+                table = self.table_of(address, 0)?;
             }
             let frame = pages.frames.start + page * PAGE_SIZE;
-            write(table, index, frame | pages.access.flags());
+            write(table, index(address, 0), frame | pages.access.flags());
         }
         Ok(())
     }
 
-    /// The table of the lowest level for `address`; the levels above are made where missing.
-    fn lowest_table(&mut self, address: u64) -> Result<u64, BootError> {
+    /// Free memory where it is, in large pages where they fit.
+    fn map_free(&mut self, range: PhysicalRange) -> Result<(), BootError> {
+        let large_start = range.start.next_multiple_of(LARGE_SIZE);
+        let large_end = range.end / LARGE_SIZE * LARGE_SIZE;
+        if large_start >= large_end {
+            return self.map(&Pages::new(range.start, range, Access::ReadWrite));
+        }
+        for address in (large_start..large_end).step_by(to_usize(LARGE_SIZE)) {
+            let table = self.table_of(address, LARGE_LEVEL)?;
+            let entry = address | LARGE | Access::ReadWrite.flags();
+            write(table, index(address, LARGE_LEVEL), entry);
+        }
+        let below = PhysicalRange { start: range.start, end: large_start };
+        let above = PhysicalRange { start: large_end, end: range.end };
+        self.map(&Pages::new(below.start, below, Access::ReadWrite))?;
+        self.map(&Pages::new(above.start, above, Access::ReadWrite))
+    }
+
+    /// The table of `level` for `address`; the levels above are made where missing.
+    fn table_of(&mut self, address: u64, level: u64) -> Result<u64, BootError> {
         let mut current = self.root.start;
-        for level in (1..LEVELS).rev() {
-            let index = (address >> (PAGE_BITS + level * INDEX_BITS)) % ENTRIES;
-            let entry = read(current, index);
+        for above in (level + 1..=TOP_LEVEL).rev() {
+            let entry = read(current, index(address, above));
             current = if entry & PRESENT != 0 {
                 entry & ADDRESS
             } else {
                 let next = table()?.start;
-                write(current, index, next | PRESENT | WRITABLE);
+                write(current, index(address, above), next | PRESENT | WRITABLE);
                 next
             };
         }
         Ok(current)
     }
+}
+
+/// Which entry of its table of `level` an address belongs to.
+const fn index(address: u64, level: u64) -> u64 {
+    (address >> (PAGE_BITS + level * INDEX_BITS)) % ENTRIES
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on this machine")]
+const fn to_usize(value: u64) -> usize {
+    value as usize
 }
 
 /// An empty table.

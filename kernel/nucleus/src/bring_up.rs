@@ -58,7 +58,8 @@ fn boot(protocol: u32, information: u32, entered: u64) -> Result<Infallible, Boo
         relocations: linked.relocations,
     };
     let record = Record::reserve(&told, &regions, &linked)?; // before the tables that map it
-    let space = AddressSpace::build(&pages(&linked, told.archive, record.range())?)?;
+    let pages = pages(&linked, told.archive, record.range())?;
+    let space = AddressSpace::build(&pages, &memory::untouched(&regions))?;
     let page_table_root = space.root();
     let contents = Contents {
         told: &told,

@@ -66,18 +66,28 @@ pub(crate) fn start_pool(
     if there < needed {
         return Err(BootError::TooLittleMemory { there, needed });
     }
-    let mut free = Vec::new();
-    for region in regions.iter().filter(|region| region.kind == MemoryKind::Usable) {
-        let start = region.range.start.max(LOW_END);
-        free.push(PhysicalRange { start, end: region.range.end.min(IDENTITY_END) });
-    }
-    free.retain(|range| !range.is_empty());
-    let free = without(&without(&free, nucleus_range()), pages);
+    let free = without(&without(&takeable(regions), nucleus_range()), pages);
     let mut pool = POOL.lock();
     free.into_iter().for_each(|range| pool.add(range));
     pool.record(nucleus_range(), Purpose::Nucleus);
     pool.record(pages, Purpose::Archive);
     Ok(())
+}
+
+/// What of `regions` the nucleus may take.
+fn takeable(regions: &[MemoryRegion]) -> Vec<PhysicalRange> {
+    let usable = regions.iter().filter(|region| region.kind == MemoryKind::Usable);
+    let ranges = usable.map(|region| PhysicalRange {
+        start: region.range.start.max(LOW_END),
+        end: region.range.end.min(IDENTITY_END),
+    });
+    ranges.filter(|range| !range.is_empty()).collect()
+}
+
+/// What of `regions` the nucleus could have taken and has not.
+pub(crate) fn untouched(regions: &[MemoryRegion]) -> Vec<PhysicalRange> {
+    let taken = used();
+    taken.iter().fold(takeable(regions), |left, used| without(&left, used.range))
 }
 
 /// The whole pages that `range` touches.
