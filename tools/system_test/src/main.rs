@@ -1,4 +1,39 @@
-//! Tests the real image under QEMU.
+//! `make test`: the unit tests on the host, then the real image under QEMU, driven by its serial
+//! console like a user would.
+//!
+//! Principles: what is tested is what runs, by each way of booting; a test says what it expects and
+//! a failure shows what the system said instead; host time is a limit for hangs and nothing else;
+//! tests that leave the system whole share a boot, the others have their own. Neighbours: `runner`
+//! makes the machines. Left out: what a unit test can show.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod failure;
+mod guest;
+mod host;
+mod plan;
+mod suites;
+mod text;
+
+use plan::{Options, Totals};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let options = match Options::from_arguments(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("system_test: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut totals = Totals::default();
+    if !options.system_only {
+        totals.add(host::run(&options));
+    }
+    totals.add(plan::run(suites::ALL, &options));
+    println!("{} passed, {} failed", totals.passed, totals.failed);
+    if totals.failed == 0 && totals.passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,182 @@
+//! Booting by each protocol, with little memory, without a console, from damaged files.
+
+use crate::{
+    failure::{Failure, Verdict, contains, ensure, equal},
+    guest::{COMMAND_LIMIT, Guest, PROMPT},
+    plan::{Options, Suite, Tests},
+};
+use runner::{
+    Boot, Machine, Outcome,
+    machine::{Artifacts, Ports},
+};
+use std::{fs, path::PathBuf, time::Duration};
+
+pub(crate) const SUITE: Suite = Suite {
+    name: "boot",
+    tests: Tests::Own(&[
+        ("uefi_64_mib", |_| boots(Boot::Uefi, 64)),
+        ("bios_32_mib", |_| boots(Boot::Bios, 32)),
+        ("direct_32_mib", |_| boots(Boot::Direct, 32)),
+        ("bios_256_mib", |_| boots(Boot::Bios, 256)),
+        ("direct_2_gib", |_| boots(Boot::Direct, 2048)),
+        ("direct_6_gib", |_| boots(Boot::Direct, 6144)),
+        ("other_processors_stay_parked", other_processors_stay_parked),
+        ("too_little_memory_is_said", too_little_memory),
+        ("no_serial_port_ends_with_a_status", no_serial_port),
+        ("no_archive_is_said", no_archive),
+        ("a_truncated_archive_is_said", truncated_archive),
+        ("a_corrupt_archive_is_said", corrupt_archive),
+        ("an_archive_of_rubbish_is_said", rubbish_archive),
+        ("reboot_boots_again", reboot),
+        ("poweroff_ends_with_success", poweroff),
+    ]),
+};
+
+/// How long a machine that must end by itself may take.
+const END_LIMIT: Duration = Duration::from_secs(60);
+
+fn direct() -> Machine {
+    Machine {
+        boot: Boot::Direct,
+        ..Machine::default()
+    }
+}
+
+fn boots(boot: Boot, memory_mib: u32) -> Verdict {
+    let mut guest = Guest::boot(Machine {
+        boot,
+        memory_mib,
+        ..Machine::default()
+    })?;
+    contains(&guest.run("echo it runs")?, "it runs")?;
+    guest.send(b"poweroff\r")?;
+    equal(guest.outcome(END_LIMIT)?, Outcome::PoweredOff)
+}
+
+fn other_processors_stay_parked(_: &Options) -> Verdict {
+    let mut guest = Guest::boot(Machine {
+        processors: 2,
+        ..direct()
+    })?;
+    contains(&guest.transcript(), "processor")?;
+    contains(&guest.run("echo it runs")?, "it runs")
+}
+
+/// Runs a machine that must not come up and returns what it said and its status.
+fn refuses(machine: Machine) -> Result<String, Failure> {
+    let mut guest = Guest::start(machine, true)?;
+    let outcome = guest.outcome(END_LIMIT)?;
+    let text = guest.transcript();
+    ensure(!text.contains(PROMPT), || {
+        format!("the system came up:\n{text}")
+    })?;
+    match outcome {
+        Outcome::Exited(status) if status != 0 => Ok(text),
+        other => Err(Failure::Wrong(format!("{other}, after:\n{text}"))),
+    }
+}
+
+fn too_little_memory(_: &Options) -> Verdict {
+    let text = refuses(Machine {
+        memory_mib: 8,
+        ..direct()
+    })?;
+    contains(&text, "memory")
+}
+
+fn no_serial_port(_: &Options) -> Verdict {
+    let machine = Machine {
+        ports: Ports::None,
+        ..direct()
+    };
+    let mut guest = Guest::start(machine, false)?;
+    // Nothing can be read; QEMU's status is all there is.
+    match guest.outcome(END_LIMIT)? {
+        Outcome::QemuFailed(1) | Outcome::Exited(0) => Err(Failure::Wrong(
+            "a status that looks like success or like QEMU's own".into(),
+        )),
+        Outcome::Exited(_) => Ok(()),
+        other => Err(Failure::Wrong(other.to_string())),
+    }
+}
+
+/// A machine with `bytes` for its archive; the file's name keeps tests apart.
+fn with_archive(name: &str, bytes: &[u8]) -> Result<Machine, Failure> {
+    let path = PathBuf::from(format!("build/test-{}-{name}", std::process::id()));
+    fs::write(&path, bytes).map_err(|error| Failure::Wrong(format!("writing {name}: {error}")))?;
+    let artifacts = Artifacts {
+        archive: path,
+        ..Artifacts::default()
+    };
+    Ok(Machine {
+        artifacts,
+        ..direct()
+    })
+}
+
+fn archive() -> Result<Vec<u8>, Failure> {
+    fs::read(Artifacts::default().archive)
+        .map_err(|error| Failure::Wrong(format!("reading the archive: {error}")))
+}
+
+fn refuses_archive(name: &str, bytes: &[u8]) -> Result<String, Failure> {
+    let machine = with_archive(name, bytes)?;
+    let path = machine.artifacts.archive.clone();
+    let text = refuses(machine);
+    // A file that stays is in the build folder and does no harm.
+    drop(fs::remove_file(path));
+    text
+}
+
+fn no_archive(_: &Options) -> Verdict {
+    contains(&refuses_archive("empty", b"\n")?, "archive")
+}
+
+fn truncated_archive(_: &Options) -> Verdict {
+    let archive = archive()?;
+    for part in [1, 3] {
+        let cut = archive.get(..archive.len() * part / 4).unwrap_or_default();
+        contains(&refuses_archive(&format!("cut-{part}"), cut)?, "archive")?;
+    }
+    Ok(())
+}
+
+fn corrupt_archive(_: &Options) -> Verdict {
+    let archive = archive()?;
+    // In the index, in the first member, in the last.
+    for at in [40, archive.len() / 3, archive.len() - 100] {
+        let mut damaged = archive.clone();
+        if let Some(byte) = damaged.get_mut(at) {
+            *byte ^= 0x40;
+        }
+        let text = refuses_archive(&format!("bad-{at}"), &damaged)?;
+        ensure(
+            text.contains("checksum") || text.contains("archive"),
+            || format!("byte {at}: no reason in\n{text}"),
+        )?;
+    }
+    Ok(())
+}
+
+fn rubbish_archive(_: &Options) -> Verdict {
+    let rubbish: Vec<u8> = (0..100_000_u32)
+        .flat_map(|n| n.wrapping_mul(0x9E37_79B9).to_le_bytes())
+        .collect();
+    contains(&refuses_archive("rubbish", &rubbish)?, "archive")
+}
+
+fn reboot(_: &Options) -> Verdict {
+    let mut guest = Guest::boot(Machine {
+        survives_reset: true,
+        ..direct()
+    })?;
+    guest.send(b"reboot\r")?;
+    guest.expect_within(PROMPT, COMMAND_LIMIT * 2)?;
+    contains(&guest.run("echo again")?, "again")
+}
+
+fn poweroff(_: &Options) -> Verdict {
+    let mut guest = Guest::boot(direct())?;
+    guest.send(b"poweroff\r")?;
+    equal(guest.outcome(END_LIMIT)?, Outcome::PoweredOff)
+}
