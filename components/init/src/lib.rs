@@ -1,2 +1,33 @@
-//! Start-up: runs the stages of the manifest.
+//! Start-up: what the nucleus jumps to.
+//!
+//! [`enter`] runs the stages of the manifest, gives the nucleus's memory back and keeps a session
+//! running. It is the boot on one page from the components' side.
+//!
+//! Principles: what is started, in which order and how much it matters is data, from the manifest by
+//! way of the archive; a component is started through its hooks and in no other way. A failure names
+//! the component and its reason.
+//!
+//! Neighbours: every started component is called, none is named here but for those that the end of
+//! the boot needs. Left out: stopping; a running system has no last stage.
 #![no_std]
+
+mod stages;
+
+use handover::Handover;
+
+/// Called by the nucleus on the boot stack, interrupts off, with the record that says all it did.
+pub fn enter(handover: &'static Handover) -> ! {
+    if let Err(failure) = stages::run(handover) {
+        cpu::fatal(format_args!("{failure}"));
+    }
+    // From here on nobody reads what the nucleus left but for the hand-over and the archive, which are
+    // not its own.
+    // SAFETY: all tables, stacks and handlers in use were set up by components in the stages.
+    match unsafe { mappings::give_back_nucleus(handover) } {
+        Ok(frames) => log::info!("init: the nucleus's {frames} frames are free again"),
+        Err(error) => cpu::fatal(format_args!(
+            "the nucleus's memory cannot be given back: {error}"
+        )),
+    }
+    cpu::fatal(format_args!("there is no session to run"))
+}

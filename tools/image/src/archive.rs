@@ -162,6 +162,7 @@ impl Writer<'_> {
             stages.push(Stage {
                 name: self.pool.add(&stage.name),
                 components,
+                optional: stage.optional.into(),
             });
         }
         (stages, start_order)

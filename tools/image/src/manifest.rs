@@ -35,6 +35,9 @@ pub struct Stage {
     pub name: String,
     /// The components that it starts, in order.
     pub start: Vec<String>,
+    /// Whether the boot goes on without one of them that cannot start.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// What `init` runs on the console.

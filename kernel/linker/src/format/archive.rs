@@ -100,6 +100,8 @@ records! {
         pub name: Span,
         /// Its components: a span of records of the `start_order` table, from the table's start.
         pub components: Span,
+        /// 1 when the boot goes on without a component of this stage that cannot start, else 0.
+        pub optional: u32,
     }
 
     /// A command that the shell knows.
