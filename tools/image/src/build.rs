@@ -6,9 +6,11 @@ use crate::{
     cargo::{Invocation, Libraries},
     error::{Error, Result, Violation},
     files,
+    iso::Iso,
     manifest::Manifest,
     members::{Candidate, Members},
     merge::Merger,
+    nucleus::Nucleus,
     rlib,
     toolchain::{Toolchain, allocator_prefix},
     unit::{Unit, default_units, unit},
@@ -29,6 +31,8 @@ pub struct Options {
     pub out: PathBuf,
     /// This program, which is also the rustc wrapper.
     pub program: PathBuf,
+    /// Whether to make the bootable image, too.
+    pub iso: bool,
     /// Whether a broken rule is only reported.
     pub keep_going: bool,
 }
@@ -57,13 +61,24 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Build>
     files::create_folder(&options.out)?;
 
     progress("compiling");
-    let units = compile(options, &toolchain, &workspace, &manifest)?;
+    let (units, libraries) = compile(options, &toolchain, &workspace, &manifest)?;
 
     let candidates = process(options, &toolchain, units, progress)?;
     let members = Members::choose(candidates);
     let archive = archive::write(&members, &manifest, toolchain.id)?;
     let mut violations = members.violations.clone();
     violations.extend(archive.violations);
+    let nucleus = Nucleus {
+        workspace: &workspace,
+        toolchain: &toolchain,
+        libraries: &libraries,
+        out: &options.out,
+    }
+    .link()?;
+    if nucleus.fresh {
+        progress("linked the nucleus");
+    }
+    violations.extend(nucleus.violations);
     violations.sort();
     violations.dedup();
     if !violations.is_empty() && !options.keep_going {
@@ -78,6 +93,18 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Build>
         archive.bytes.len() / 1024,
         archive.build_id >> 64
     ));
+    if options.iso {
+        let iso = Iso {
+            root: &options.root,
+            out: &options.out,
+            nucleus: &nucleus.path,
+            archive: &path,
+        };
+        let iso = iso.write()?;
+        if iso.fresh {
+            progress(&format!("wrote {}", iso.path.display()));
+        }
+    }
     Ok(Build {
         archive: path,
         build_id: archive.build_id,
@@ -92,7 +119,7 @@ fn compile(
     toolchain: &Toolchain,
     workspace: &Workspace,
     manifest: &Manifest,
-) -> Result<Vec<Unit>> {
+) -> Result<(Vec<Unit>, Libraries)> {
     let alloc = files::read(&toolchain.prebuilt("alloc")?)?;
     let object = rlib::objects("alloc", &alloc)?;
     let object = object.first().map_or(&[][..], |object| object.bytes);
@@ -127,14 +154,14 @@ fn compile(
         if features.is_empty() {
             continue;
         }
-        let libraries: Libraries = invocation.run(&features)?;
+        let alternates = invocation.run(&features)?;
         for package in wanted {
-            if let Some(library) = libraries.get(&package.id) {
+            if let Some(library) = alternates.get(&package.id) {
                 units.push(unit(package, manifest, library.clone(), variant));
             }
         }
     }
-    Ok(units)
+    Ok((units, libraries))
 }
 
 fn process(

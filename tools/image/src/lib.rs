@@ -26,6 +26,7 @@ pub mod error;
 mod files;
 mod frames;
 mod identity;
+mod iso;
 mod locations;
 pub mod manifest;
 pub mod members;

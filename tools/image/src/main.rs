@@ -58,6 +58,7 @@ impl CommandLine {
             extra_manifests: Vec::new(),
             out: root.join("build"),
             program: std::env::current_exe().map_err(Error::io("find", Path::new("image")))?,
+            iso: command == "iso",
             keep_going: false,
             root,
         };
@@ -71,7 +72,8 @@ impl CommandLine {
                 "--extra-manifest" => options.extra_manifests.push(value()?),
                 "--out" => options.out = value()?,
                 "--keep-going" => options.keep_going = true,
-                "--iso" | "--json" => {}
+                "--iso" => options.iso = true,
+                "--json" => {}
                 _ => return Err(Error::Usage(format!("unknown option {argument}\n{USAGE}"))),
             }
         }
