@@ -47,10 +47,10 @@ debug: setup-debug tools ## Attach gdb to the running system, with every compone
 	@$(TOOLS)/strake debug
 
 image: tools ## Build the objects, the archive and the nucleus
-	@$(TOOLS)/image image
+	@$(TOOLS)/image build
 
 iso: setup-image image ## Build the bootable ISO for BIOS and UEFI
-	@$(TOOLS)/image iso
+	@$(TOOLS)/image build --iso
 
 test: setup-run iso ## Run the unit tests on the host and the system tests under QEMU
 	@$(TOOLS)/system_test

@@ -38,7 +38,7 @@ impl Default for Artifacts {
         Self {
             iso: build.join("strake.iso"),
             nucleus: build.join("nucleus.elf"),
-            archive: build.join("archive.strake"),
+            archive: build.join("strake.archive"),
         }
     }
 }
