@@ -5,12 +5,19 @@ use core::fmt;
 /// Why frames could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameError {
-    /// There are not that many free frames in a row with that alignment, less the reserve.
+    /// There are not that many free frames, less the reserve.
     Exhausted {
         /// How many were wanted.
         count: usize,
         /// How many are free, the reserve included.
         free: usize,
+    },
+    /// There are as many free frames, but not in a row with that alignment.
+    Fragmented {
+        /// How many were wanted.
+        count: usize,
+        /// The alignment in bytes.
+        alignment: u64,
     },
     /// The alignment is not a power of two, or smaller than a frame.
     BadAlignment {
@@ -35,6 +42,12 @@ impl fmt::Display for FrameError {
                 write!(
                     f,
                     "out of memory: {count} frames wanted, {free} free with the reserve"
+                )
+            }
+            Self::Fragmented { count, alignment } => {
+                write!(
+                    f,
+                    "no {count} free frames in a row, aligned to {alignment:#x}"
                 )
             }
             Self::BadAlignment { alignment } => {

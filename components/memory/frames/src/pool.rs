@@ -100,17 +100,16 @@ pub(crate) fn take(
 ) -> Result<PhysicalRange, FrameError> {
     let mut guard = POOL.lock();
     let pool = guard.as_mut().ok_or(FrameError::NotStarted)?;
-    let exhausted = FrameError::Exhausted {
-        count,
-        free: pool.free,
-    };
     if pool.free.saturating_sub(reserve) < count {
-        return Err(exhausted);
+        return Err(FrameError::Exhausted {
+            count,
+            free: pool.free,
+        });
     }
     let first = pool
         .bitmap
         .take(count, frame_number(alignment))
-        .ok_or(exhausted)?;
+        .ok_or(FrameError::Fragmented { count, alignment })?;
     pool.free -= count;
     let start = first as u64 * PAGE_SIZE;
     Ok(PhysicalRange {

@@ -1,2 +1,33 @@
-//! The heap behind alloc.
+//! The heap behind `alloc`.
+//!
+//! The allocator `talc` behind a lock, fed with segments of mapped memory. A segment that becomes
+//! free as a whole is given back, so that a task that took all memory and ended has left none of it
+//! in the heap.
+//!
+//! Principles: an allocation that fails unwinds its task and never ends the system. Memory that is
+//! short is refused to ordinary tasks while `frames` still has a reserve, which unwinding and
+//! reporting use ([`with_reserve`]). Segments are mapped and unmapped outside the lock.
+//!
+//! Lock order: the heap's lock is never held while memory is mapped or unmapped.
+//!
+//! Neighbours: `mappings` below, `alloc` above. Left out: who uses how much.
 #![no_std]
+
+#[cfg(not(test))]
+mod symbols;
+
+mod allocator;
+mod segments;
+
+use component::{Handover, StartError};
+
+pub use allocator::{Heap, HeapStatistics, statistics};
+pub use frames::with_reserve;
+
+component::component! { start: start }
+
+/// Maps the first segment, so that a machine without memory for it says so here.
+fn start(_: &'static Handover) -> Result<(), StartError> {
+    allocator::grow_first()?;
+    Ok(())
+}

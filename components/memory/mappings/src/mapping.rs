@@ -63,12 +63,17 @@ impl Mapping {
         Self::fresh(Area::Objects, bytes)
     }
 
+    /// Maps zeroed memory, readable and writable, in the heap's area, at least `bytes` long.
+    pub fn allocate_heap(bytes: u64) -> Result<Self, MappingError> {
+        Self::fresh(Area::Heap, bytes)
+    }
+
     /// Maps zeroed memory at `range`, which must be page aligned and free.
     pub fn allocate_at(range: VirtualRange, protection: Protection) -> Result<Self, MappingError> {
-        let unaligned = (range.start | range.end) % layout::PAGE_SIZE != 0;
-        let managed = layout::MAPPINGS < range.end && range.start < layout::MAPPINGS_END
-            || layout::OBJECTS < range.end && range.start < layout::OBJECTS_END;
-        if unaligned || managed || range.is_empty() || range.start < layout::MAPPINGS {
+        let aligned = (range.start | range.end).is_multiple_of(layout::PAGE_SIZE);
+        let managed = Area::of(range.start) != Area::Elsewhere
+            || Area::of(range.end.saturating_sub(1)) != Area::Elsewhere;
+        if !aligned || managed || range.is_empty() || range.start < layout::MAPPINGS {
             return Err(MappingError::BadRange { range });
         }
         space::map_new(range, space::READ_WRITE)?;
@@ -82,31 +87,26 @@ impl Mapping {
         mapping.protected(protection)
     }
 
-    /// Takes what the nucleus mapped at `range` into the care of a value.
+    /// Takes pages that are mapped at `range` into the care of a value: what the nucleus mapped, or
+    /// what [`Mapping::leak`] gave away.
     ///
     /// # Safety
     ///
-    /// The range must be mapped by small pages of one protection, its frames used for nothing else,
-    /// and nobody else may own it.
-    pub unsafe fn adopt(range: VirtualRange) -> Result<Self, MappingError> {
+    /// The range must be mapped by small pages with `protection`, their frames must be used for
+    /// nothing else, and nobody else may own them.
+    pub unsafe fn adopt(range: VirtualRange, protection: Protection) -> Result<Self, MappingError> {
         let address = range.start;
-        if range.is_empty() || (range.start | range.end) % layout::PAGE_SIZE != 0 {
+        if range.is_empty() || !(range.start | range.end).is_multiple_of(layout::PAGE_SIZE) {
             return Err(MappingError::BadRange { range });
         }
         let flags = space::flags_of(address).ok_or(MappingError::NotMapped { address })?;
-        let objects = VirtualRange {
-            start: layout::OBJECTS,
-            end: layout::OBJECTS_END,
-        };
-        let area = if objects.contains(address) {
-            Area::Objects
-        } else {
-            Area::Elsewhere
-        };
+        if Protection::of(flags) != protection {
+            return Err(MappingError::BadRange { range });
+        }
         Ok(Self {
             range,
-            protection: Protection::of(flags),
-            area,
+            protection,
+            area: Area::of(address),
             frames: Frames::Free,
         })
     }
@@ -182,12 +182,13 @@ impl Mapping {
         unsafe { core::slice::from_raw_parts(self.range.start as *const u8, self.len()) }
     }
 
-    /// The bytes, to be written; an error when they are not writable or belong to another mapping.
+    /// The bytes, to be written; an error when they are not writable.
     pub fn as_mut_slice(&mut self) -> Result<&mut [u8], MappingError> {
-        if self.protection != Protection::ReadWrite || self.frames == Frames::Keep {
+        if self.protection != Protection::ReadWrite {
             return Err(MappingError::NotWritable { range: self.range });
         }
-        // SAFETY: the pages are mapped writable and owned by this value, which is borrowed.
+        // SAFETY: the pages are mapped writable and owned by this value, which is borrowed; for an
+        // alias, its maker answers.
         Ok(unsafe { core::slice::from_raw_parts_mut(self.range.start as *mut u8, self.len()) })
     }
 
@@ -200,10 +201,8 @@ impl Mapping {
 
     /// Unmaps `part` of the mapping but keeps its frames at hand, for [`Mapping::unkeep`].
     ///
-    /// # Safety
-    ///
-    /// No reference into `part` may be in use.
-    pub unsafe fn keep(&self, part: VirtualRange) -> Result<(), MappingError> {
+    /// Until then an access to the part faults, also through [`Mapping::as_slice`].
+    pub fn keep(&mut self, part: VirtualRange) -> Result<(), MappingError> {
         self.check_part(part)?;
         space::keep(part)
     }
@@ -216,7 +215,7 @@ impl Mapping {
     }
 
     fn check_part(&self, part: VirtualRange) -> Result<(), MappingError> {
-        let aligned = (part.start | part.end) % layout::PAGE_SIZE == 0;
+        let aligned = (part.start | part.end).is_multiple_of(layout::PAGE_SIZE);
         if aligned && self.range.start <= part.start && part.end <= self.range.end {
             Ok(())
         } else {

@@ -2,7 +2,7 @@
 
 use component::{Handover, StartError};
 use cpu::IrqMutex;
-use frames::FrameRange;
+use frames::{FrameError, FrameRange};
 use handover::{PhysicalRange, VirtualRange, layout};
 use x86_64::structures::paging::PageTableFlags;
 
@@ -34,14 +34,29 @@ pub(crate) enum Area {
     Mappings,
     /// The object window.
     Objects,
+    /// The heap's area.
+    Heap,
     /// Addresses that whoever asked for them manages.
     Elsewhere,
+}
+
+impl Area {
+    /// Which area an address belongs to.
+    pub(crate) const fn of(address: u64) -> Self {
+        match address {
+            layout::MAPPINGS..layout::MAPPINGS_END => Self::Mappings,
+            layout::OBJECTS..layout::OBJECTS_END => Self::Objects,
+            layout::HEAP..layout::HEAP_END => Self::Heap,
+            _ => Self::Elsewhere,
+        }
+    }
 }
 
 #[used]
 static SPACE: IrqMutex<Space> = IrqMutex::new(Space {
     mappings: Ranges::new(),
     objects: Ranges::new(),
+    heap: Ranges::new(),
     tables: 0,
     pages: 0,
 });
@@ -49,6 +64,7 @@ static SPACE: IrqMutex<Space> = IrqMutex::new(Space {
 struct Space {
     mappings: Ranges,
     objects: Ranges,
+    heap: Ranges,
     tables: usize,
     pages: usize,
 }
@@ -76,6 +92,10 @@ pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
     space.objects.insert(VirtualRange {
         start: handover.objects_end,
         end: layout::OBJECTS_END,
+    });
+    space.heap.insert(VirtualRange {
+        start: layout::HEAP,
+        end: layout::HEAP_END,
     });
     // The boot stack may lie in the mapping area; it keeps an unmapped page on each side.
     let stack = handover.boot_stack;
@@ -128,6 +148,7 @@ pub(crate) fn take(area: Area, bytes: u64) -> Result<VirtualRange, MappingError>
     let taken = match area {
         Area::Mappings => space.mappings.take(wanted + PAGE),
         Area::Objects => space.objects.take(wanted),
+        Area::Heap => space.heap.take(wanted),
         Area::Elsewhere => None,
     };
     let start = taken.ok_or(MappingError::NoAddresses { bytes })?.start;
@@ -154,6 +175,9 @@ pub(crate) fn give_back(area: Area, range: VirtualRange) {
         Area::Objects => {
             space.objects.insert(range);
         }
+        Area::Heap => {
+            space.heap.insert(range);
+        }
         Area::Elsewhere => {}
     }
 }
@@ -162,8 +186,10 @@ pub(crate) fn give_back(area: Area, range: VirtualRange) {
 pub(crate) fn map_new(range: VirtualRange, flags: PageTableFlags) -> Result<(), MappingError> {
     let count = to_usize(range.len() / PAGE);
     // In one piece when there is one: a search for each page would cost more.
-    if let Ok(frames) = frames::allocate(count, PAGE) {
-        return map_owned(range, frames, flags);
+    match frames::allocate(count, PAGE) {
+        Ok(frames) => return map_owned(range, frames, flags),
+        Err(FrameError::Fragmented { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
     for page in pages(range) {
         let one = VirtualRange {
@@ -454,7 +480,7 @@ impl Space {
         });
     }
 
-    /// Sees to it that both lists of free addresses can take a few more ranges.
+    /// Sees to it that the lists of free addresses can take a few more ranges.
     fn make_room(&mut self) -> Result<(), MappingError> {
         if let Some(count) = self.mappings.wants_storage() {
             let slots = self.new_storage(count)?;
@@ -464,6 +490,11 @@ impl Space {
         if let Some(count) = self.objects.wants_storage() {
             let slots = self.new_storage(count)?;
             let old = self.objects.bring_storage(slots);
+            self.free_storage(old);
+        }
+        if let Some(count) = self.heap.wants_storage() {
+            let slots = self.new_storage(count)?;
+            let old = self.heap.bring_storage(slots);
             self.free_storage(old);
         }
         Ok(())

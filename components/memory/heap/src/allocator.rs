@@ -1,0 +1,153 @@
+//! The allocator behind its lock.
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use cpu::IrqMutex;
+use handover::VirtualRange;
+use mappings::MappingError;
+use talc::{DefaultBinning, base::Talc};
+
+use crate::segments::{self, Segments};
+
+/// The heap. All values of this type are the same heap.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Heap;
+
+/// `Talc` holds pointers into the segments, which it owns.
+struct Inner(Talc<Segments, DefaultBinning>);
+
+// SAFETY: the segments that the pointers lead to belong to the allocator alone, and any CPU may use
+// it under the lock.
+unsafe impl Send for Inner {}
+
+#[used]
+static HEAP: IrqMutex<Inner> = IrqMutex::new(Inner(Talc::new(Segments::new())));
+#[used]
+static FAILURES: AtomicUsize = AtomicUsize::new(0);
+
+/// What the heap holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapStatistics {
+    /// Bytes that are allocated.
+    pub used: usize,
+    /// Bytes that the heap has mapped.
+    pub mapped: usize,
+    /// Allocations that have failed since boot.
+    pub failures: usize,
+}
+
+/// What the heap holds.
+#[must_use]
+pub fn statistics() -> HeapStatistics {
+    let heap = HEAP.lock();
+    HeapStatistics {
+        used: heap.0.source.used,
+        mapped: heap.0.source.mapped,
+        failures: FAILURES.load(Ordering::Relaxed),
+    }
+}
+
+/// Maps the first segment.
+pub(crate) fn grow_first() -> Result<(), MappingError> {
+    add(segments::map(Layout::new::<u64>())?);
+    Ok(())
+}
+
+// SAFETY: `allocate` answers with memory that fits the layout and that nobody else has, or null;
+// the allocator keeps it apart until it is given back.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller promises a size above 0.
+        unsafe { allocate(layout) }.map_or(ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        let mut heap = HEAP.lock();
+        heap.0.source.used -= layout.size();
+        // SAFETY: the caller promises that `alloc` gave the pointer for this layout.
+        unsafe { heap.0.deallocate(pointer, layout) };
+        let free = heap.0.source.take_free();
+        drop(heap);
+        if let Some(segment) = free {
+            // SAFETY: all of the segment is free, and the allocator has just dropped it.
+            unsafe { segments::unmap(segment) };
+        }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's promises for `realloc` cover those of this function.
+        if unsafe { resize_in_place(pointer, layout, new_size) } {
+            return pointer;
+        }
+        let Ok(new) = Layout::from_size_align(new_size, layout.align()) else {
+            return ptr::null_mut();
+        };
+        // SAFETY: the caller promises a new size above 0.
+        let moved = unsafe { self.alloc(new) };
+        if moved.is_null() {
+            return moved;
+        }
+        // SAFETY: both are valid for the smaller size, and the new one is nobody else's.
+        unsafe { ptr::copy_nonoverlapping(pointer, moved, layout.size().min(new_size)) };
+        // SAFETY: the caller gives the old memory up.
+        unsafe { self.dealloc(pointer, layout) };
+        moved
+    }
+}
+
+/// # Safety
+///
+/// The layout's size must not be 0.
+unsafe fn allocate(layout: Layout) -> Option<NonNull<u8>> {
+    loop {
+        let mut heap = HEAP.lock();
+        // SAFETY: as the caller promises.
+        if let Some(pointer) = unsafe { heap.0.try_allocate(layout) } {
+            heap.0.source.used += layout.size();
+            return Some(pointer);
+        }
+        drop(heap);
+        // Whether another task uses up what is mapped here before we do is no matter: each turn
+        // takes memory, so the turns end.
+        let Ok(segment) = segments::map(layout) else {
+            FAILURES.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        add(segment);
+    }
+}
+
+/// # Safety
+///
+/// `pointer` must have been allocated for `layout`, and `new_size` must not be 0.
+unsafe fn resize_in_place(pointer: *mut u8, layout: Layout, new_size: usize) -> bool {
+    let mut heap = HEAP.lock();
+    // SAFETY: as the caller promises.
+    let done = unsafe { heap.0.try_realloc_in_place(pointer, layout, new_size) };
+    if done {
+        let used = heap.0.source.used - layout.size() + new_size;
+        heap.0.source.used = used;
+    }
+    done
+}
+
+fn add(segment: VirtualRange) {
+    let (base, bytes) = (segment.start as *mut u8, segment.len());
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "usize has 64 bits on this machine"
+    )]
+    let bytes = bytes as usize;
+    let mut heap = HEAP.lock();
+    heap.0.source.mapped += bytes;
+    // SAFETY: the segment has just been mapped, writable, for the heap alone, for as long as the
+    // allocator keeps it.
+    let end = unsafe { heap.0.claim(base, bytes) };
+    if end.is_none() {
+        heap.0.source.mapped -= bytes; // Too small for the allocator, which no segment is.
+    }
+}
