@@ -57,7 +57,7 @@ pub use policy::{
 pub use queue::{RunQueue, WaitList};
 pub use schedule::{block, block_until, current, with_current, yield_now};
 pub use streams::{NullStreams, StreamError, Streams, streams};
-pub use task::{State, Task, TaskId};
+pub use task::{State, Task, TaskId, UnwindState};
 pub use timers::{now_ns, sleep};
 
 component::component! { start: start::start }

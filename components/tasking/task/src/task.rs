@@ -101,6 +101,13 @@ pub struct Task {
     pub(crate) table_link: LinkedListAtomicLink,
 }
 
+/// What an unwinding changes of a task besides its stack.
+#[derive(Clone, Copy, Debug)]
+pub struct UnwindState {
+    unwinding: u32,
+    kill_deferrals: u32,
+}
+
 /// What a task is to the scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -268,9 +275,19 @@ impl Task {
         self.unwinding.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Sets the number of unwindings under way. For the unwinder, when one arrives at its catch.
-    pub fn set_unwinding(&self, count: u32) {
-        self.unwinding.store(count, Ordering::Relaxed);
+    /// What an unwinding changes besides the stack. For the unwinder.
+    #[must_use]
+    pub fn unwind_state(&self) -> UnwindState {
+        UnwindState {
+            unwinding: self.unwinding.load(Ordering::Relaxed),
+            kill_deferrals: self.kill_deferrals.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Puts it back. For the unwinder, when an unwinding arrives at its catch.
+    pub fn set_unwind_state(&self, state: UnwindState) {
+        self.unwinding.store(state.unwinding, Ordering::Relaxed);
+        self.kill_deferrals.store(state.kill_deferrals, Ordering::Relaxed);
     }
 
     /// The number of unwindings under way.

@@ -1,0 +1,201 @@
+//! Where unwindings arrive.
+
+use crate::registers::{self, Registers};
+use core::{cell::UnsafeCell, ptr, sync::atomic::Ordering};
+use cpu::IrqMutex;
+use task::{Failure, Task, TaskId, UnwindState};
+
+/// A catch in progress, in its function's frame; the task knows the innermost one.
+#[repr(C)]
+pub(crate) struct Record {
+    /// How to go on when an unwinding has arrived.
+    pub(crate) landing: Registers,
+    /// The catch around this one, or 0.
+    previous: usize,
+    /// What is being unwound to here.
+    pub(crate) failure: Option<Failure>,
+    /// What an interrupted task is to be unwound with when its interrupt returns.
+    pub(crate) pending: Option<Failure>,
+    /// The frame (by its stack pointer) and pad that were entered last.
+    last_pad: (u64, u64),
+    /// What this unwinding could not drop.
+    pub(crate) loss: LossCounts,
+    /// What to put back on arrival, because the guards that would have may be among what is lost.
+    before: Before,
+}
+
+struct Before {
+    task: UnwindState,
+    preemption_disabled: u32,
+    interrupts_enabled: bool,
+}
+
+/// What an unwinding could not drop.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LossCounts {
+    pub(crate) failed_drops: u32,
+    pub(crate) leapt_bytes: u64,
+}
+
+impl Record {
+    fn new(task: &Task) -> Self {
+        Self {
+            landing: Registers::default(),
+            previous: task.catch_word().load(Ordering::Relaxed),
+            failure: None,
+            pending: None,
+            last_pad: (0, 0),
+            loss: LossCounts::default(),
+            before: Before {
+                task: task.unwind_state(),
+                preemption_disabled: cpu::local().preemption_disabled.load(Ordering::Relaxed),
+                interrupts_enabled: cpu::interrupts_enabled(),
+            },
+        }
+    }
+
+    /// Notes that `pad` of the frame at `stack_pointer` is about to be entered; whether it was not
+    /// the last one already, which would go on for ever.
+    pub(crate) fn enter_pad(&mut self, stack_pointer: u64, pad: u64) -> bool {
+        let fresh = self.last_pad != (stack_pointer, pad);
+        self.last_pad = (stack_pointer, pad);
+        fresh
+    }
+}
+
+/// Runs `body`; when it is unwound, answers how it failed.
+///
+/// Outside of tasks nothing can be unwound, so there a failure of `body` stops the system.
+///
+/// # Errors
+///
+/// The failure that unwound `body`.
+pub fn catch(body: &mut dyn FnMut()) -> Result<(), Failure> {
+    let Some(task) = task::current() else {
+        body();
+        return Ok(());
+    };
+    let record = UnsafeCell::new(Record::new(&task));
+    let pointer = record.get();
+    task.catch_word().store(pointer.addr(), Ordering::Relaxed);
+    let mut body = body;
+    // SAFETY: the place belongs to `record`, which nothing else refers to yet.
+    let landing = unsafe { &raw mut (*pointer).landing };
+    // SAFETY: `call` takes a pointer to exactly such a `body`; `landing` is valid until this
+    // function ends, and the word that leads to it is reset before that.
+    let unwound = unsafe {
+        registers::call_with_landing(ptr::from_mut(&mut body).cast(), call, landing)
+    };
+    let record = record.into_inner();
+    task.catch_word().store(record.previous, Ordering::Relaxed);
+    if unwound == 0 {
+        return Ok(());
+    }
+    Err(arrive(record, &task))
+}
+
+/// Whether the current task is inside a [`catch`].
+#[must_use]
+pub fn can_catch() -> bool {
+    innermost().is_some()
+}
+
+extern "C-unwind" fn call(data: *mut u8) {
+    // SAFETY: `catch` passes a pointer to its `body`, which outlives this call.
+    let body = unsafe { &mut *data.cast::<&mut dyn FnMut()>() };
+    body();
+}
+
+/// The innermost catch of the current task.
+pub(crate) fn innermost() -> Option<*mut Record> {
+    let word = task::with_current(|task| task.catch_word().load(Ordering::Relaxed))?;
+    (word != 0).then_some(word as *mut Record)
+}
+
+/// An unwinding has arrived: puts back what guards may not have put back, and keeps the books.
+fn arrive(record: Record, task: &Task) -> Failure {
+    task.set_unwind_state(record.before.task);
+    cpu::local()
+        .preemption_disabled
+        .store(record.before.preemption_disabled, Ordering::Relaxed);
+    if record.before.interrupts_enabled {
+        cpu::enable_interrupts();
+    }
+    note(task.id(), record.loss);
+    // An unwinding always stores why before it starts.
+    record.failure.unwrap_or(Failure::Killed)
+}
+
+/// Something that an unwinding could not drop.
+#[derive(Clone, Copy, Debug)]
+pub struct Loss {
+    /// Whose it was.
+    pub task: TaskId,
+    /// What was lost.
+    pub kind: LossKind,
+}
+
+/// What an unwinding could not drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossKind {
+    /// Drops that failed themselves, each with the rest of its frame.
+    FailedDrops {
+        /// How many.
+        count: u32,
+    },
+    /// The values in this much stack, because it could not be walked.
+    Stack {
+        /// Bytes.
+        bytes: u64,
+    },
+}
+
+/// How many losses are kept.
+const KEPT: usize = 32;
+
+/// What unwindings could not drop: the last ones, and how many there were.
+#[derive(Clone, Copy, Debug)]
+pub struct Losses {
+    kept: [Option<Loss>; KEPT],
+    total: usize,
+}
+
+impl Losses {
+    /// How many there were since the system's start.
+    #[must_use]
+    pub const fn total(&self) -> usize {
+        self.total
+    }
+
+    /// The last ones, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &Loss> {
+        self.kept.iter().flatten()
+    }
+}
+
+#[used]
+static LOSSES: IrqMutex<Losses> = IrqMutex::new(Losses { kept: [None; KEPT], total: 0 });
+
+/// What unwindings could not drop since the system's start.
+#[must_use]
+pub fn losses() -> Losses {
+    *LOSSES.lock()
+}
+
+fn note(task: TaskId, counts: LossCounts) {
+    if counts.failed_drops > 0 {
+        keep(Loss { task, kind: LossKind::FailedDrops { count: counts.failed_drops } });
+    }
+    if counts.leapt_bytes > 0 {
+        keep(Loss { task, kind: LossKind::Stack { bytes: counts.leapt_bytes } });
+    }
+}
+
+fn keep(loss: Loss) {
+    let mut losses = LOSSES.lock();
+    let index = losses.total % KEPT;
+    losses.total += 1;
+    if let Some(place) = losses.kept.get_mut(index) {
+        *place = Some(loss);
+    }
+}
