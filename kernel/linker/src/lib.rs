@@ -14,12 +14,14 @@
 //! error; every error names the object, and the symbol, section and offset where there is one.
 //!
 //! Neighbours: the image builder writes what [`format`](mod@format) describes; `handover` gives the
-//! address space. Left out: the digests' comparison decides about swaps, not about linking.
+//! address space. [`compare`] says whether one build of a component can follow another; linking does
+//! not ask it.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+pub mod compare;
 mod elf;
 mod error;
 pub mod format;
