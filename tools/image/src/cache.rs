@@ -9,6 +9,7 @@ use crate::{
     summary::Summary,
     unit::Unit,
 };
+use linker::format::metadata;
 use std::{
     collections::BTreeSet,
     fs,
@@ -96,7 +97,11 @@ impl Cache {
             flags: unit.flags,
             toolchain: self.toolchain,
         };
-        let processed = process(&files::read(&debug)?, &description)?;
+        let compiled = (unit.flags & metadata::PREBUILT == 0)
+            .then(|| objects.first())
+            .flatten();
+        let compiled = compiled.map(|object| object.bytes);
+        let processed = process(&files::read(&debug)?, compiled, &description)?;
         files::write_if_changed(&object, &processed.bytes)?;
         // The summary comes last: where it is, the object is whole.
         let text = serde_json::to_vec(&processed.summary)

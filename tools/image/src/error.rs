@@ -1,5 +1,6 @@
 //! What can go wrong while the image is built, and whose fault it is.
 
+use serde::{Deserialize, Serialize};
 use std::{
     fmt, io,
     path::{Path, PathBuf},
@@ -50,7 +51,7 @@ pub enum Error {
 }
 
 /// A rule that an object breaks.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Violation {
     /// The crate at fault.
     pub component: String,

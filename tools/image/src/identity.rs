@@ -2,7 +2,6 @@
 
 use crate::{
     elf::{Object, Place},
-    locations::line_words,
     toolchain::truncate,
 };
 use linker::format::metadata::{Item, Symbol};
@@ -30,19 +29,20 @@ pub struct Subject<'a> {
     pub toolchain: u128,
     /// The metadata's flags.
     pub flags: u32,
+    /// Where the line and column words of panic locations stand: section and offset, in order.
+    pub lines: &'a [(usize, usize)],
 }
 
 impl Subject<'_> {
     /// Computes both ids.
     pub fn ids(&self) -> Ids {
-        let lines = line_words(self.object);
         Ids {
             exact: self.hash(&[]),
-            content: self.hash(&lines),
+            content: self.hash(self.lines),
         }
     }
 
-    fn hash(&self, zeroed: &[usize]) -> u128 {
+    fn hash(&self, zeroed: &[(usize, usize)]) -> u128 {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.toolchain.to_le_bytes());
         hasher.update(&self.flags.to_le_bytes());
@@ -53,12 +53,7 @@ impl Subject<'_> {
                 hasher.update(&number.to_le_bytes());
             }
             let mut from = 0;
-            let zeroed = if section.name == ".rodata" {
-                zeroed
-            } else {
-                &[]
-            };
-            for &place in zeroed {
+            for &(_, place) in zeroed.iter().filter(|(section, _)| *section == index) {
                 hasher.update(&section.bytes[from..place]);
                 hasher.update(&[0; 8]);
                 from = place + 8;

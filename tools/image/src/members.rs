@@ -60,6 +60,11 @@ impl Members {
             definitions: BTreeMap::new(),
             violations: Vec::new(),
         };
+        for member in &members.list {
+            members
+                .violations
+                .extend(member.cached.summary.violations.iter().cloned());
+        }
         members.define();
         members.resolve();
         members.check_keys();

@@ -4,7 +4,7 @@ use linker::format::{Record, Span};
 use std::collections::BTreeMap;
 
 /// A pool of strings; equal strings are kept once.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Pool {
     bytes: Vec<u8>,
     known: BTreeMap<String, Span>,

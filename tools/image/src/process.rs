@@ -6,15 +6,18 @@ use crate::{
     classes::{class_of, normalise},
     elf::{self, Object},
     elf_write,
-    error::{Error, Result},
+    error::{Error, Result, Violation},
     frames::frames,
-    identity::{Ids, Subject},
+    functions::check_addresses,
+    identity::{self, Ids},
     names::{Identity, Named, identities},
     pool::{Pool, Tables, count},
+    shapes::{self, analyse},
     summary::{Export, Import, Sizes, Summary},
 };
+use digests::Analysis;
 use linker::format::{
-    Record as _,
+    Record as _, Span,
     metadata::{self, Class, Header, Item, NO_INDEX, SECTION},
 };
 
@@ -38,79 +41,204 @@ pub struct Processed {
     pub summary: Summary,
 }
 
-/// Processes `merged`.
+/// Processes `merged`; `compiled` is the same object as the compiler wrote it, unless prebuilt.
 ///
 /// # Errors
 ///
 /// When the object is not as the compiler writes them, or the linker's library refuses the result.
-pub fn process(merged: &[u8], description: &Description<'_>) -> Result<Processed> {
+pub fn process(
+    merged: &[u8],
+    compiled: Option<&[u8]>,
+    description: &Description<'_>,
+) -> Result<Processed> {
     let name = description.crate_name;
     let mut object = Object::read(name, merged)?;
     normalise(&mut object);
     name_targets(name, &mut object)?;
     object.sort_symbols();
 
-    let classes: Vec<Class> = object
-        .symbols
-        .iter()
-        .map(|s| class_of(&object, s))
-        .collect();
-    let named: Vec<Named<'_>> = object
-        .symbols
-        .iter()
-        .zip(&classes)
-        .map(|(symbol, &class)| {
-            let local = symbol.binding == abi::STB_LOCAL;
-            Named {
-                name: &symbol.name,
-                class,
-                local,
-            }
-        })
-        .collect();
-    let identities = identities(name, &named);
-    let symbols = symbol_records(&classes, &identities);
-    let items: Vec<Item> = Vec::new();
-
-    let application = special(&object, name, "APPLICATION");
-    let flags = description.flags | application.map_or(0, |_| metadata::APPLICATION);
-    let label = format!("{name} {}", description.version);
-    let ids = Subject {
-        object: &object,
-        symbols: &symbols,
-        items: &items,
-        label: &label,
-        toolchain: description.toolchain,
-        flags,
-    }
-    .ids();
-
-    let mut tables = Tables::behind(Header::SIZE);
-    let mut pool = Pool::default();
-    let mut header = Header {
-        magic: metadata::MAGIC,
-        version: metadata::VERSION,
-        length: 0,
-        toolchain: description.toolchain,
-        exact_id: ids.exact,
-        content_id: ids.content,
-        flags,
-        name: pool.add(name),
-        crate_version: pool.add(description.version),
-        component_symbol: file_index(special(&object, name, "COMPONENT")),
-        application_symbol: file_index(application),
-        symbols: tables.add(&with_null(&symbols)),
-        items: tables.add(&items),
-        frames: tables.add(&frames(name, &object)?),
-        strings: linker::format::Span::EMPTY,
-    };
-    header.strings = tables.add_pool(pool);
-    header.length = count(tables.length());
-    let bytes = elf_write::write(&object, (SECTION, &tables.finish(&header)));
+    let analysis = compiled
+        .map(|compiled| analyse(name, compiled))
+        .transpose()?;
+    let subject = Subject::new(object, description, analysis.as_ref());
+    let bytes = subject.write()?;
     linker::Object::parse(&bytes, Some(description.toolchain))
         .map_err(|error| Error::object(name, error))?;
-    let summary = summary(description, &object, &classes, &identities, flags, ids);
-    Ok(Processed { bytes, summary })
+    Ok(Processed {
+        bytes,
+        summary: subject.summary(analysis.as_ref()),
+    })
+}
+
+/// An object and what has been found out about it.
+struct Subject<'a> {
+    description: &'a Description<'a>,
+    object: Object,
+    classes: Vec<Class>,
+    identities: Vec<Option<Identity>>,
+    symbols: Vec<metadata::Symbol>,
+    items: Vec<Item>,
+    /// The strings of the items.
+    pool: Pool,
+    flags: u32,
+    ids: Ids,
+}
+
+impl<'a> Subject<'a> {
+    fn new(object: Object, description: &'a Description<'a>, analysis: Option<&Analysis>) -> Self {
+        let name = description.crate_name;
+        let classes: Vec<Class> = object
+            .symbols
+            .iter()
+            .map(|s| class_of(&object, s))
+            .collect();
+        let identities = identities(name, &named(&object, &classes));
+        let symbols = symbol_records(&classes, &identities);
+        let mut pool = Pool::default();
+        let items = analysis
+            .map(|analysis| shapes::records(&analysis.items, &object, &identities, &mut pool))
+            .unwrap_or_default();
+        let mut flags = description.flags;
+        if special(&object, name, "APPLICATION").is_some() {
+            flags |= metadata::APPLICATION;
+        }
+        let first_party = flags & metadata::FIRST_PARTY != 0;
+        if !first_party && analysis.is_some_and(|analysis| !analysis.static_problems.is_empty()) {
+            flags |= metadata::STATE_NOT_TRANSFERABLE;
+        }
+        let ids = identity::Subject {
+            object: &object,
+            symbols: &symbols,
+            items: &items,
+            label: &format!("{name} {}", description.version),
+            toolchain: description.toolchain,
+            flags,
+            lines: &elf_write::panic_lines(&object),
+        }
+        .ids();
+        Self {
+            description,
+            object,
+            classes,
+            identities,
+            symbols,
+            items,
+            pool,
+            flags,
+            ids,
+        }
+    }
+
+    /// The file.
+    fn write(&self) -> Result<Vec<u8>> {
+        let name = self.description.crate_name;
+        let mut tables = Tables::behind(Header::SIZE);
+        let mut pool = self.pool.clone();
+        let mut header = Header {
+            magic: metadata::MAGIC,
+            version: metadata::VERSION,
+            length: 0,
+            toolchain: self.description.toolchain,
+            exact_id: self.ids.exact,
+            content_id: self.ids.content,
+            flags: self.flags,
+            name: pool.add(name),
+            crate_version: pool.add(self.description.version),
+            component_symbol: file_index(special(&self.object, name, "COMPONENT")),
+            application_symbol: file_index(special(&self.object, name, "APPLICATION")),
+            symbols: tables.add(&with_null(&self.symbols)),
+            items: tables.add(&self.items),
+            frames: tables.add(&frames(name, &self.object)?),
+            strings: Span::EMPTY,
+        };
+        header.strings = tables.add_pool(pool);
+        header.length = count(tables.length());
+        Ok(elf_write::write(
+            &self.object,
+            (SECTION, &tables.finish(&header)),
+        ))
+    }
+
+    fn summary(&self, analysis: Option<&Analysis>) -> Summary {
+        let (exports, imports) = self.interface();
+        let size = |wanted: fn(&elf::Section) -> bool| {
+            let sections = self
+                .object
+                .sections
+                .iter()
+                .filter(|section| wanted(section));
+            sections.map(|section| section.size).sum()
+        };
+        Summary {
+            crate_name: self.description.crate_name.to_owned(),
+            version: self.description.version.to_owned(),
+            flags: self.flags,
+            ids: self.ids.into(),
+            sizes: Sizes {
+                text: size(elf::Section::is_text),
+                rodata: size(|section| !section.is_text() && !section.is_state()),
+                data: size(elf::Section::is_state),
+            },
+            exports,
+            imports,
+            violations: self.violations(analysis),
+        }
+    }
+
+    /// What others can be bound to, and what others have to define.
+    fn interface(&self) -> (Vec<Export>, Vec<Import>) {
+        let (mut exports, mut imports) = (Vec::new(), Vec::new());
+        for (index, symbol) in self.object.symbols.iter().enumerate() {
+            let Some(identity) = &self.identities[index] else {
+                continue;
+            };
+            let (key, name) = (identity.key(), symbol.name.clone());
+            let weak = symbol.binding == abi::STB_WEAK;
+            if matches!(self.classes[index], Class::Import | Class::WeakImport) {
+                imports.push(Import {
+                    key,
+                    symbol: name,
+                    weak,
+                });
+            } else if symbol.is_exported() {
+                exports.push(Export {
+                    key,
+                    symbol: name,
+                    index: count(index + 1),
+                    weak,
+                });
+            }
+        }
+        (exports, imports)
+    }
+
+    /// Rules that this repository's crates keep, so that each part of them can be replaced.
+    fn violations(&self, analysis: Option<&Analysis>) -> Vec<Violation> {
+        if self.flags & metadata::FIRST_PARTY == 0 {
+            return Vec::new();
+        }
+        let component = self.description.crate_name;
+        let mut violations = check_addresses(component, &self.object, &self.classes);
+        for problem in analysis
+            .into_iter()
+            .flat_map(|analysis| &analysis.static_problems)
+        {
+            let (component, message) = (component.to_owned(), problem.to_string());
+            violations.push(Violation { component, message });
+        }
+        violations
+    }
+}
+
+fn named<'a>(object: &'a Object, classes: &[Class]) -> Vec<Named<'a>> {
+    let symbols = object.symbols.iter().zip(classes);
+    symbols
+        .map(|(symbol, &class)| Named {
+            name: &symbol.name,
+            class,
+            local: symbol.binding == abi::STB_LOCAL,
+        })
+        .collect()
 }
 
 /// The metadata's symbols have the file's indices, and the file begins with the null symbol.
@@ -151,58 +279,4 @@ fn special(object: &Object, crate_name: &str, name: &str) -> Option<usize> {
 
 fn file_index(index: Option<usize>) -> u32 {
     index.map_or(NO_INDEX, |index| count(index + 1))
-}
-
-fn summary(
-    description: &Description<'_>,
-    object: &Object,
-    classes: &[Class],
-    identities: &[Option<Identity>],
-    flags: u32,
-    ids: Ids,
-) -> Summary {
-    let mut exports = Vec::new();
-    let mut imports = Vec::new();
-    for (index, symbol) in object.symbols.iter().enumerate() {
-        let Some(identity) = &identities[index] else {
-            continue;
-        };
-        let (key, symbol_name) = (identity.key(), symbol.name.clone());
-        let weak = symbol.binding == abi::STB_WEAK;
-        if matches!(classes[index], Class::Import | Class::WeakImport) {
-            imports.push(Import {
-                key,
-                symbol: symbol_name,
-                weak,
-            });
-        } else if symbol.is_exported() {
-            exports.push(Export {
-                key,
-                symbol: symbol_name,
-                index: count(index + 1),
-                weak,
-            });
-        }
-    }
-    let size = |wanted: fn(&elf::Section) -> bool| {
-        object
-            .sections
-            .iter()
-            .filter(|section| wanted(section))
-            .map(|section| section.size)
-            .sum()
-    };
-    Summary {
-        crate_name: description.crate_name.to_owned(),
-        version: description.version.to_owned(),
-        flags,
-        ids: ids.into(),
-        sizes: Sizes {
-            text: size(elf::Section::is_text),
-            rodata: size(|section| !section.is_text() && !section.is_state()),
-            data: size(elf::Section::is_state),
-        },
-        exports,
-        imports,
-    }
 }

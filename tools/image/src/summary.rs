@@ -1,6 +1,6 @@
 //! What the later steps need to know of a processed object; kept beside it in the cache.
 
-use crate::identity::Ids;
+use crate::{error::Violation, identity::Ids};
 use serde::{Deserialize, Serialize};
 
 /// What is known of a processed object.
@@ -20,6 +20,8 @@ pub struct Summary {
     pub exports: Vec<Export>,
     /// What other objects have to define.
     pub imports: Vec<Import>,
+    /// Rules that it breaks.
+    pub violations: Vec<Violation>,
 }
 
 /// The ids of an object, as hexadecimal text.
