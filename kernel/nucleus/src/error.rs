@@ -41,8 +41,15 @@ pub(crate) enum BootError {
         /// Its end.
         end: u64,
     },
-    /// The archive's index, or a member's checksum, is wrong.
+    /// The archive's index is unusable.
     Archive(ArchiveError),
+    /// A member lies outside the archive or is not what the index says.
+    Member {
+        /// The member's name.
+        name: String,
+        /// What is wrong.
+        error: ArchiveError,
+    },
     /// A member is no object for this linker.
     Object {
         /// The member's name.
@@ -107,6 +114,7 @@ impl fmt::Display for BootError {
                 write!(f, "the archive at {start:#x} to {end:#x} does not lie below 4 GiB")
             }
             Self::Archive(error) => error.fmt(f),
+            Self::Member { name, error } => write!(f, "{name}: {error}"),
             Self::Object { name, error } => write!(f, "{name}: {error}"),
             Self::Link(error) => error.fmt(f),
             Self::ObjectAreaFull { name } => {

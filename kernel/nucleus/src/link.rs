@@ -125,10 +125,11 @@ fn load<'a>(
     end: &mut u64,
 ) -> Result<Loading<'a>, BootError> {
     let record = archive.member(member)?;
-    let in_member = |error| BootError::Object { name: archive.text(record.name).to_owned(), error };
-    let bytes = archive.object(member)?;
-    let toolchain = Some(archive.header.toolchain);
-    let object = Object::parse(bytes, toolchain).map_err(in_member)?;
+    let name = || archive.text(record.name).to_owned();
+    let bytes =
+        archive.object(member).map_err(|error| BootError::Member { name: name(), error })?;
+    let object = Object::parse(bytes, Some(archive.header.toolchain))
+        .map_err(|error| BootError::Object { name: name(), error })?;
     let layout = object.layout();
     let place = LoadedComponent {
         member,
