@@ -1,0 +1,171 @@
+//! Running a command.
+
+use crate::{ExitCode, near};
+use alloc::{
+    borrow::ToOwned,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
+use core::{
+    fmt,
+    sync::atomic::{AtomicU8, Ordering},
+};
+use loader::{Instance, LoadError};
+use task::{Builder, Failure, JoinHandle, SpawnError, Streams, TaskId};
+
+/// Stack of an application in bytes.
+const STACK_SIZE: usize = 128 * 1024;
+
+/// Why a command could not be run.
+#[derive(Debug)]
+pub enum RunError {
+    /// There is no word that names a command.
+    NoCommand,
+    /// No command has this name.
+    Unknown {
+        /// As typed.
+        name: String,
+        /// Commands with a similar name.
+        near: Vec<String>,
+    },
+    /// Its application could not be loaded.
+    Load {
+        /// The command.
+        name: String,
+        /// Why.
+        error: LoadError,
+    },
+    /// There is no task for it.
+    Spawn(SpawnError),
+}
+
+impl RunError {
+    /// The exit code that stands for the command's own.
+    #[must_use]
+    pub const fn code(&self) -> ExitCode {
+        match self {
+            Self::Unknown { .. } | Self::NoCommand => ExitCode::NOT_FOUND,
+            Self::Load { .. } | Self::Spawn(_) => ExitCode(126),
+        }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCommand => f.write_str("there is no command to run"),
+            Self::Unknown { name, near } => {
+                write!(f, "there is no command '{name}'")?;
+                match near.as_slice() {
+                    [] => f.write_str("; 'help' lists them"),
+                    near => write!(f, "; did you mean {}?", near.join(" or ")),
+                }
+            }
+            Self::Load { name, error } => write!(f, "{name} could not be loaded: {error}"),
+            Self::Spawn(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for RunError {}
+
+/// A command that runs. Dropping it without [`Child::wait`] or [`Child::detach`] kills it, so that
+/// whoever is killed while it waits takes its children along.
+#[derive(Debug)]
+pub struct Child {
+    handle: Option<JoinHandle>,
+    id: TaskId,
+    code: Arc<AtomicU8>,
+    /// Whether nobody needs it any more once this value is gone.
+    kill_on_drop: bool,
+}
+
+/// Loads an instance of the application that `words` name and runs it as a task with `streams`.
+///
+/// # Errors
+///
+/// When there is no such command, or it cannot be loaded or started.
+pub fn run(words: &[String], streams: Arc<dyn Streams>) -> Result<Child, RunError> {
+    let name = words.first().ok_or(RunError::NoCommand)?;
+    let application = find(name)?;
+    let instance = loader::instantiate(&application)
+        .map_err(|error| RunError::Load { name: name.clone(), error })?;
+    let code = Arc::new(AtomicU8::new(0));
+    let handle = Builder::new(name.as_str())
+        .component(application.as_str())
+        .stack_size(STACK_SIZE)
+        .streams(streams)
+        .spawn(body(instance, words.to_owned(), Arc::clone(&code)))
+        .map_err(RunError::Spawn)?;
+    Ok(Child { id: handle.id(), handle: Some(handle), code, kill_on_drop: true })
+}
+
+/// The application of the command `name`.
+fn find(name: &str) -> Result<String, RunError> {
+    let commands = loader::commands();
+    if let Some(command) = commands.iter().find(|command| command.name == name) {
+        return Ok(command.application.clone());
+    }
+    let known = commands.iter().map(|command| command.name.as_str());
+    let near = near::matches(name, known).into_iter().map(ToString::to_string).collect();
+    Err(RunError::Unknown { name: name.to_owned(), near })
+}
+
+/// The task's body. It owns the instance: when it is gone, however it went, so is the instance.
+fn body(instance: Instance, words: Vec<String>, code: Arc<AtomicU8>) -> impl FnOnce() + Send {
+    move || {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let result = (instance.entry().main)(&words);
+        code.store(result, Ordering::Release);
+    }
+}
+
+impl Child {
+    /// The task that runs the command.
+    #[must_use]
+    pub const fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// Whether the command has ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.handle.as_ref().is_none_or(JoinHandle::is_over)
+    }
+
+    /// Waits until the command has ended. A safe point.
+    pub fn wait(mut self) -> ExitCode {
+        let Some(handle) = self.handle.take() else { return ExitCode::SUCCESS };
+        // `self` lives on while this waits: were the waiting task killed, it would kill the child.
+        let result = handle.join();
+        self.kill_on_drop = false;
+        match result {
+            Ok(()) => ExitCode(self.code.load(Ordering::Acquire)),
+            Err(Failure::Killed) => ExitCode::KILLED,
+            Err(Failure::Exited { status }) => {
+                ExitCode(u8::try_from(status).unwrap_or(ExitCode::FAILURE.0))
+            }
+            Err(_) => ExitCode::FAULT,
+        }
+    }
+
+    /// Lets the command run on by itself.
+    pub fn detach(mut self) {
+        self.kill_on_drop = false;
+    }
+
+    /// Asks the command to end.
+    pub fn kill(&self) {
+        // That it has ended by itself meanwhile is as good.
+        let _ = task::kill(self.id);
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.kill_on_drop {
+            self.kill();
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Printing.
+
+use crate::ExitCode;
+use alloc::{string::String, sync::Arc};
+use core::fmt::{self, Write};
+use task::{Failure, StreamError, Streams};
+
+/// Prints `text` to the current task's output.
+///
+/// When nobody reads it any more, the task ends here, quietly, with exit code 141: the same happens
+/// to whatever produces more than the end of a pipe takes.
+pub fn write(text: fmt::Arguments<'_>) {
+    put(text, |streams, bytes| streams.write(bytes));
+}
+
+/// Prints `text` to the current task's error output. Ends the task when nobody reads it any more.
+pub fn write_error(text: fmt::Arguments<'_>) {
+    put(text, |streams, bytes| streams.write_error(bytes));
+}
+
+/// Prints `command: error` to the error output; the exit code for that.
+#[must_use]
+pub fn fail(command: &str, error: impl fmt::Display) -> ExitCode {
+    write_error(format_args!("{command}: {error}\n"));
+    ExitCode::FAILURE
+}
+
+type Put = fn(&Arc<dyn Streams>, &[u8]) -> Result<usize, StreamError>;
+
+/// The whole text first, so that two who print at once do not mix inside a line.
+fn put(text: fmt::Arguments<'_>, put: Put) {
+    let mut whole = String::new();
+    // Only a `Display` that fails by itself fails here; what it wrote is printed.
+    let _ = whole.write_fmt(text);
+    let streams = task::streams();
+    let mut rest = whole.as_bytes();
+    while !rest.is_empty() {
+        match put(&streams, rest) {
+            Ok(count) => rest = rest.get(count.max(1)..).unwrap_or(&[]),
+            Err(StreamError::Interrupted) => {
+                drop((streams, whole));
+                task::unwind(Failure::Killed)
+            }
+            Err(_) => {
+                drop((streams, whole));
+                task::unwind(Failure::Exited { status: i32::from(ExitCode::CLOSED_OUTPUT.0) })
+            }
+        }
+    }
+}
