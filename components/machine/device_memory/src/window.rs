@@ -93,22 +93,20 @@ impl DeviceMemory {
         Ok(())
     }
 
-    /// The window's bytes, for firmware tables: memory that nothing writes.
-    ///
-    /// # Safety
-    ///
-    /// Nothing, the device included, may write the range while the slice is in use.
-    #[must_use]
-    pub unsafe fn as_bytes(&self) -> &[u8] {
-        // SAFETY: the window is mapped as long as `self`; the caller promises that it is constant.
-        unsafe { core::slice::from_raw_parts(self.window.start as *const u8, self.len()) }
-    }
-
-    /// Copies the window's bytes out by volatile reads.
+    /// Copies bytes out of the window, in no particular order or size: for tables, not registers.
     pub fn copy_to(&self, offset: usize, bytes: &mut [u8]) -> Result<(), DeviceMemoryError> {
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = self.read(offset.saturating_add(index))?;
+        let size = bytes.len();
+        if offset.checked_add(size).is_none_or(|end| end > self.len()) {
+            return Err(DeviceMemoryError::BadAccess {
+                offset,
+                size,
+                window: self.len(),
+            });
         }
+        let source = self.window.start.wrapping_add(offset as u64) as *const u8;
+        // SAFETY: the source lies in the window, which is mapped as long as `self`; the destination
+        // is ordinary memory, which no window overlaps.
+        unsafe { core::ptr::copy_nonoverlapping(source, bytes.as_mut_ptr(), size) };
         Ok(())
     }
 
