@@ -11,6 +11,9 @@
 //! the boot needs. Left out: stopping; a running system has no last stage.
 #![no_std]
 
+extern crate alloc;
+
+mod session;
 mod stages;
 
 use handover::Handover;
@@ -20,8 +23,15 @@ pub fn enter(handover: &'static Handover) -> ! {
     if let Err(failure) = stages::run(handover) {
         cpu::fatal(format_args!("{failure}"));
     }
-    // From here on nobody reads what the nucleus left but for the hand-over and the archive, which are
-    // not its own.
+    give_back_nucleus(handover); // nobody reads its memory any more
+    cpu::enable_interrupts(); // last of all: every handler is registered, and preemption begins
+    report(handover);
+    let error = session::run(handover);
+    cpu::fatal(format_args!("{error}"))
+}
+
+/// Overwrites and frees what the nucleus took for itself. The hand-over record and the archive stay.
+fn give_back_nucleus(handover: &'static Handover) {
     // SAFETY: all tables, stacks and handlers in use were set up by components in the stages.
     match unsafe { mappings::give_back_nucleus(handover) } {
         Ok(frames) => log::info!("init: the nucleus's {frames} frames are free again"),
@@ -29,5 +39,16 @@ pub fn enter(handover: &'static Handover) -> ! {
             "the nucleus's memory cannot be given back: {error}"
         )),
     }
-    cpu::fatal(format_args!("there is no session to run"))
+}
+
+/// What boot cost and what it left aside, for the log.
+fn report(handover: &'static Handover) {
+    let counters = handover.counters;
+    log::info!(
+        "init: {} components and {} relocations linked in {} ticks, boot in {} ticks",
+        handover.components.as_slice().len(),
+        counters.relocations,
+        counters.link_end.saturating_sub(counters.link_begin),
+        cpu::timestamp().saturating_sub(counters.entry),
+    );
 }

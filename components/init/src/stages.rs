@@ -6,7 +6,10 @@ use handover::{Handover, StartEntry};
 use linker::format::archive::{Archive, ArchiveError};
 
 /// Why the boot ends here.
-#[expect(clippy::large_enum_variant, reason = "there may be no heap yet to box the reason in")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there may be no heap yet to box the reason in"
+)]
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The archive, which the nucleus has read, cannot be read any more.

@@ -7,7 +7,7 @@
 //! the components. Input from outside (boot loader structures, archive, objects) is checked before it
 //! is used; what is wrong ends the boot with a message that names it and a status other than 0.
 //!
-//! [`bring_up`] is the boot on one page; start reading there.
+//! The module `bring_up` is the boot on one page; start reading there.
 //!
 //! Neighbours: `linker` does the linking, `handover` is the contract with the components, `memops` the
 //! memory functions. Left out: interrupts, devices, other CPUs, anything a component can do later.

@@ -1,0 +1,108 @@
+//! The session: the application on the console, run again whenever it ends.
+
+use alloc::{borrow::ToOwned, string::String};
+use core::{fmt, time::Duration};
+use handover::Handover;
+use linker::format::archive::{Archive, ArchiveError};
+use loader::LoadError;
+use task::{Builder, Failure, SpawnError};
+
+/// Stack of the session in bytes.
+const STACK_BYTES: usize = 256 * 1024;
+/// A session that lives shorter than this has failed.
+const LIFETIME_MIN: Duration = Duration::from_millis(500);
+/// After so many failures in a row there is no point in trying again.
+const FAILURES_MAX: u32 = 5;
+
+/// Why there is no session.
+#[derive(Debug)]
+pub(crate) enum SessionError {
+    /// The archive names none.
+    None(ArchiveError),
+    /// Its application cannot be loaded.
+    Load {
+        /// The application.
+        name: String,
+        /// Why.
+        error: LoadError,
+    },
+    /// It cannot have a task.
+    Spawn(SpawnError),
+    /// It ends again and again.
+    KeepsEnding {
+        /// The application.
+        name: String,
+        /// How it ended last, when it did not return.
+        failure: Option<Failure>,
+    },
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None(error) => write!(f, "the archive names no session: {error}"),
+            Self::Load { name, error } => write!(f, "the session {name} cannot be loaded: {error}"),
+            Self::Spawn(error) => write!(f, "the session cannot run: {error}"),
+            Self::KeepsEnding { name, failure } => {
+                write!(f, "the session {name} ended {FAILURES_MAX} times at once")?;
+                failure
+                    .as_ref()
+                    .map_or(Ok(()), |failure| write!(f, ", the last time by {failure}"))
+            }
+        }
+    }
+}
+
+impl core::error::Error for SessionError {}
+
+/// Runs the session of the archive for as long as there is one to run.
+pub(crate) fn run(handover: &'static Handover) -> SessionError {
+    let name = match name(handover) {
+        Ok(name) => name,
+        Err(error) => return SessionError::None(error),
+    };
+    let mut failures = 0;
+    loop {
+        let started = task::now_ns();
+        let ending = match run_once(name) {
+            Ok(ending) => ending,
+            Err(error) => return error,
+        };
+        let lived = Duration::from_nanos(task::now_ns().saturating_sub(started));
+        failures = if lived < LIFETIME_MIN {
+            failures + 1
+        } else {
+            0
+        };
+        if failures == FAILURES_MAX {
+            return SessionError::KeepsEnding {
+                name: name.to_owned(),
+                failure: ending.err(),
+            };
+        }
+    }
+}
+
+/// The name of the session's application.
+fn name(handover: &'static Handover) -> Result<&'static str, ArchiveError> {
+    let archive = Archive::parse(handover.archive.as_slice())?;
+    Ok(archive.text(archive.member(archive.header.session)?.name))
+}
+
+/// One run of the session, as an instance and a task of its own, like any other command's.
+fn run_once(name: &'static str) -> Result<Result<(), Failure>, SessionError> {
+    let instance = loader::instantiate(name).map_err(|error| SessionError::Load {
+        name: name.to_owned(),
+        error,
+    })?;
+    let session = Builder::new(name).component(name).stack_size(STACK_BYTES);
+    let body = move || {
+        (instance.entry().main)(&[name]);
+    };
+    let ending = session.spawn(body).map_err(SessionError::Spawn)?.join();
+    match &ending {
+        Ok(()) => log::info!("init: the session {name} has ended"),
+        Err(failure) => log::error!("init: the session {name} has failed: {failure}"),
+    }
+    Ok(ending)
+}
