@@ -32,6 +32,7 @@ mod namespace;
 mod object;
 pub mod relocation;
 pub mod stub;
+pub mod survivor;
 mod symbols;
 
 pub use elf::ElfError;
@@ -43,4 +44,5 @@ pub use namespace::{
     Component, ComponentId, Export, Namespace, Replacement, SlotStore, StaticStorage, Stub,
 };
 pub use object::{Binding, Object, Section, SectionKind, Symbol, SymbolIndex};
+pub use stub::StubIndex;
 pub use symbols::{NamedSymbol, Symbols};

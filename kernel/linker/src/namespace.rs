@@ -304,21 +304,6 @@ impl Namespace {
         replacement
     }
 
-    /// Enters a component that somebody else has linked, with its exports. Its stubs follow with
-    /// [`Namespace::adopt_stub`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Namespace::add`].
-    pub fn adopt(
-        &mut self,
-        object: &Object<'_>,
-        layout: &Layout<'_>,
-        placement: &Placement,
-    ) -> Result<ComponentId, LinkError> {
-        self.add(object, layout, placement, true)
-    }
-
     /// Enters the next stub of the stub area, which somebody else has made.
     ///
     /// # Errors
@@ -336,11 +321,12 @@ impl Namespace {
         Ok(index)
     }
 
-    /// Notes from whom a component imports, when somebody else has linked it.
-    pub fn adopt_uses(&mut self, id: ComponentId, object: &Object<'_>) {
+    /// Notes from whom a component imports, when somebody else has linked it: the keys of its
+    /// imports.
+    pub fn adopt_uses(&mut self, id: ComponentId, imports: impl IntoIterator<Item = Key>) {
         let mut uses = BTreeMap::new();
-        for import in object.imports() {
-            if let Some(export) = self.exports.get(&import.key) {
+        for import in imports {
+            if let Some(export) = self.exports.get(&import) {
                 *uses.entry(export.component).or_insert(0) += 1;
             }
         }

@@ -11,6 +11,7 @@ use crate::{
     relocation::{Kind, meaning, relaxation},
 };
 use alloc::{string::ToString, vec::Vec};
+use core::ops::Range;
 use goblin::elf64::{
     reloc::{Rela, SIZEOF_RELA, r_sym, r_type},
     section_header::{
@@ -131,6 +132,8 @@ impl Symbol {
 pub struct Object<'a> {
     /// The contents of its `.strake` section.
     pub metadata: Metadata<'a>,
+    /// Where in its bytes the section lies.
+    pub metadata_place: Range<usize>,
     sections: Vec<Section<'a>>,
     symbols: Vec<Symbol>,
     strings: &'a [u8],
@@ -152,6 +155,7 @@ impl<'a> Object<'a> {
         check_toolchain(&metadata, toolchain)?;
         let mut object = Self {
             metadata,
+            metadata_place: tables.metadata_place,
             sections: tables.sections,
             symbols: Vec::new(),
             strings: tables.strings,
@@ -394,6 +398,7 @@ struct Tables<'a> {
     symbols: &'a [u8],
     strings: &'a [u8],
     metadata: &'a [u8],
+    metadata_place: Range<usize>,
 }
 
 impl<'a> Tables<'a> {
@@ -421,14 +426,17 @@ impl<'a> Tables<'a> {
             .and_then(|index| file.section(index))
             .and_then(|header| file.contents(&header))
             .ok_or(ObjectError::NoSection(".strtab"))?;
-        let metadata = reader
+        let (metadata, offset) = reader
             .metadata
             .ok_or(ObjectError::NoSection(metadata::SECTION))?;
+        // The contents lie inside the file, so their offset is one in memory.
+        let start = usize::try_from(offset).unwrap_or_default();
         Ok(Self {
             sections: reader.sections,
             symbols,
             strings,
             metadata,
+            metadata_place: start..start + metadata.len(),
         })
     }
 }
@@ -436,7 +444,7 @@ impl<'a> Tables<'a> {
 struct TableReader<'a> {
     names: &'a [u8],
     symbols: Option<(&'a [u8], u32)>,
-    metadata: Option<&'a [u8]>,
+    metadata: Option<(&'a [u8], u64)>,
     sections: Vec<Section<'a>>,
 }
 
@@ -482,7 +490,8 @@ impl<'a> TableReader<'a> {
                 return Err(SectionProblem::Twice);
             }
         }
-        if name == metadata::SECTION && self.metadata.replace(contents).is_some() {
+        let place = (contents, header.sh_offset);
+        if name == metadata::SECTION && self.metadata.replace(place).is_some() {
             return Err(SectionProblem::Twice);
         }
         let kind = section_kind(header, name)?;

@@ -1,64 +1,67 @@
-//! The live namespace: load, link, unload.
+//! The loader: the live namespace.
+//!
+//! It adopts what the nucleus linked, and from then on is where components come from and go to: it
+//! loads a component and what it needs by the archive's index, takes one out, and makes an instance
+//! of an application for each run. Everybody who asks where something is asks here: backtraces, the
+//! unwinder, listing commands, debuggers.
+//!
+//! Principles:
+//!
+//! - One value, [`Live`], says what is linked; all else is derived from it. A load that fails takes
+//!   back what it did; a swap works on a clone and publishes it by exchanging a pointer.
+//! - Text is written while it is mapped read-write, and is protected before anything can call it.
+//! - A component that was unloaded or replaced stays mapped ([`retired`]), because somebody may hold
+//!   the address of one of its functions. An instance's memory is freed with it.
+//! - What the unwinder asks has a lock of its own that nothing blocks under.
+//!
+//! Lock order: the live namespace, then the stub pages, then the registry; the list of texts is
+//! innermost. Hooks of components are called with no lock held.
+//!
+//! Neighbours: `linker` does the linking, `mappings` the memory; `unwinder` and `task` get functions
+//! of this crate as hooks; `swap` is built on [`lock`] and [`LiveGuard::publish`]. Left out: replacing.
 #![no_std]
 
 extern crate alloc;
 
-use alloc::{string::String, vec::Vec};
-use core::fmt;
+mod adopt;
+mod compatible;
+mod error;
+mod hooks;
+mod info;
+mod instance;
+mod live;
+mod load;
+mod loaded;
+mod object_bytes;
+pub mod policy;
+pub mod registry;
+mod state_hash;
+mod stubs;
+mod texts;
 
-/// Why the loader could not do what it was asked.
-#[derive(Clone, Debug)]
-pub enum LoadError {
-    /// The loader has not adopted the nucleus's components yet.
-    NotStarted,
-}
+use component::{Handover, StartError};
 
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotStarted => f.write_str("the loader has not started yet"),
-        }
-    }
-}
+pub use error::{LoadError, PolicyProblem};
+pub use info::{
+    CommandInfo, ComponentInfo, ComponentState, Dependency, Location, SymbolInfo, SymbolKind,
+    commands, components, demangled, dependencies, resolve, retired, symbols,
+};
+pub use instance::{Instance, instantiate};
+pub use live::{Live, LiveGuard, ObjectBytesOf, archive, handover, lock, snapshot};
+pub use load::{load, unload};
+pub use loaded::{Fresh, Loaded, Sizes};
+pub use object_bytes::ObjectBytes;
+pub use state_hash::hash_of_state;
+pub use stubs::{SlotStores, read_slot, write as write_stubs};
+pub use texts::{PreparedTexts, TextsGuard, text_at};
 
-impl core::error::Error for LoadError {}
+component::component! { start: start }
 
-/// A command of the manifest.
-#[derive(Clone, Debug)]
-pub struct CommandInfo {
-    /// What the user types.
-    pub name: String,
-    /// One line for `help`.
-    pub summary: String,
-    /// The application that runs.
-    pub application: String,
-}
-
-/// The commands of the manifest, sorted by name.
-#[must_use]
-pub fn commands() -> Vec<CommandInfo> {
-    Vec::new()
-}
-
-/// One run of an application: its own statics and stubs. Dropping it unlinks them.
-#[derive(Debug)]
-pub struct Instance {
-    entry: component::Application,
-}
-
-impl Instance {
-    /// Its entry, to be called only while the instance lives.
-    #[must_use]
-    pub const fn entry(&self) -> component::Application {
-        self.entry
-    }
-}
-
-/// Loads and links an application for one run.
-///
-/// # Errors
-///
-/// Names what could not be loaded or linked.
-pub fn instantiate(_application: &str) -> Result<Instance, LoadError> {
-    Err(LoadError::NotStarted)
+/// Adopts what the nucleus linked and serves the unwinder from then on.
+fn start(handover: &'static Handover) -> Result<(), StartError> {
+    adopt::adopt(handover)?;
+    unwinder::register_finder(texts::unwind_table);
+    task::register_application_text(texts::is_application_text);
+    registry::update(&*snapshot()?);
+    Ok(())
 }

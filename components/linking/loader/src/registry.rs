@@ -1,0 +1,129 @@
+//! What a debugger on the other side of a remote stub needs to follow: a flat table of what is
+//! linked where, and a function to break on when it changes.
+//!
+//! The table has a fixed layout and its static a fixed name, so that a script can read it without
+//! debug information. `make debug` sets a breakpoint on [`changed`] and loads the symbols of each
+//! entry, whose exact id names the object on the host.
+
+use crate::{Live, Loaded};
+use alloc::{sync::Arc, vec::Vec};
+use core::{
+    hint::black_box,
+    ptr,
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+};
+use mutex::Mutex;
+
+/// First word of a [`Registry`]: `"STRAKEDB"` in ASCII.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"STRAKEDB");
+
+/// The table's head.
+#[repr(C)]
+pub struct Registry {
+    /// [`MAGIC`].
+    magic: u64,
+    /// Counts changes.
+    generation: AtomicU64,
+    /// Number of entries.
+    count: AtomicU64,
+    /// The first entry.
+    entries: AtomicPtr<Entry>,
+}
+
+/// A version of a component that is mapped.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// Address and length of the name.
+    name: [u64; 2],
+    /// The exact id, low half first.
+    exact_id: [u64; 2],
+    /// First address and end of the text.
+    text: [u64; 2],
+    /// First address and end of the rodata.
+    rodata: [u64; 2],
+    /// Address of the list of its statics' addresses, in the order of their sections, and its length.
+    statics: [u64; 2],
+    /// 1 if it has been replaced.
+    retired: u64,
+}
+
+/// The table that debuggers read.
+#[used]
+pub static REGISTRY: Registry = Registry {
+    magic: MAGIC,
+    generation: AtomicU64::new(0),
+    count: AtomicU64::new(0),
+    entries: AtomicPtr::new(ptr::null_mut()),
+};
+
+/// What the table's pointers lead to: it lives until the next table has been published.
+#[used]
+static PUBLISHED: Mutex<Option<Published>> = Mutex::new(None);
+
+struct Published {
+    entries: Vec<Entry>,
+    /// Addresses of statics, one list for each entry.
+    _statics: Vec<Vec<u64>>,
+    _versions: Vec<Arc<Loaded>>,
+}
+
+/// Publishes what is mapped now.
+pub fn update(live: &Live) {
+    let mut published = PUBLISHED.lock();
+    let next = table(live);
+    REGISTRY.generation.fetch_add(1, Ordering::AcqRel);
+    REGISTRY
+        .count
+        .store(next.entries.len() as u64, Ordering::Release);
+    REGISTRY
+        .entries
+        .store(next.entries.as_ptr().cast_mut(), Ordering::Release);
+    let before = published.replace(next);
+    changed(&REGISTRY);
+    drop(published);
+    drop(before);
+}
+
+/// Called after each change of the table, for a debugger to break on.
+#[inline(never)]
+pub fn changed(registry: &Registry) {
+    black_box(registry);
+}
+
+fn table(live: &Live) -> Published {
+    let versions = live.all_texts();
+    let statics: Vec<Vec<u64>> = versions
+        .iter()
+        .map(|loaded| {
+            loaded
+                .placement
+                .statics
+                .iter()
+                .map(|place| place.address())
+                .collect()
+        })
+        .collect();
+    let entries = versions
+        .iter()
+        .zip(&statics)
+        .map(|(loaded, statics)| entry(loaded, statics));
+    Published {
+        entries: entries.collect(),
+        _statics: statics,
+        _versions: versions,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the id is cut in halves")]
+fn entry(loaded: &Loaded, statics: &[u64]) -> Entry {
+    let (text, rodata) = (loaded.text(), loaded.rodata());
+    Entry {
+        name: [loaded.name.as_ptr() as u64, loaded.name.len() as u64],
+        exact_id: [loaded.exact_id as u64, (loaded.exact_id >> 64) as u64],
+        text: [text.start, text.end],
+        rodata: [rodata.start, rodata.end],
+        statics: [statics.as_ptr() as u64, statics.len() as u64],
+        retired: u64::from(loaded.is_retired()),
+    }
+}

@@ -1,0 +1,222 @@
+//! The pages of entry stubs: mapped read and execute, written through a temporary alias.
+
+use crate::LoadError;
+use alloc::{borrow::ToOwned, vec::Vec};
+use core::sync::atomic::{AtomicU64, Ordering};
+use handover::{
+    VirtualRange,
+    layout::{PAGE_SIZE, STUBS},
+};
+use linker::{Namespace, SlotStore, StubIndex, stub};
+use mappings::{Mapping, MappingError, Protection};
+use mutex::Mutex;
+
+/// What no stub uses is a breakpoint, so that a stray jump stops at once.
+const UNUSED: u8 = 0xCC;
+
+/// The pages of the stub area, in the order of their addresses, without gaps.
+#[used]
+static PAGES: Mutex<Vec<Mapping>> = Mutex::new(Vec::new());
+
+/// The end of the pages in [`PAGES`].
+#[used]
+static MAPPED_END: AtomicU64 = AtomicU64::new(STUBS);
+
+/// Adopts the pages of the first `count` stubs, which the nucleus has mapped.
+pub(crate) fn adopt(count: usize) -> Result<(), LoadError> {
+    let bytes = (count as u64 * stub::SIZE as u64).next_multiple_of(PAGE_SIZE);
+    if bytes == 0 {
+        return Ok(());
+    }
+    let range = VirtualRange {
+        start: STUBS,
+        end: STUBS + bytes,
+    };
+    // SAFETY: the nucleus mapped the pages of its stubs by small pages and leaves them to us; the
+    // loader starts once.
+    let mapping = unsafe { Mapping::adopt(range, Protection::ReadExecute) }.map_err(no_memory)?;
+    PAGES.lock().push(mapping);
+    MAPPED_END.store(range.end, Ordering::Release);
+    Ok(())
+}
+
+/// What a stub's slot holds; `None` when the stub's page is not mapped. Takes no lock.
+#[must_use]
+pub fn read_slot(index: StubIndex) -> Option<u64> {
+    let address = index.slot();
+    if address >= MAPPED_END.load(Ordering::Acquire) {
+        return None;
+    }
+    // SAFETY: the pages below the end are mapped for ever, and slots are aligned words that change
+    // by whole stores.
+    Some(unsafe { (address as *const u64).read_volatile() })
+}
+
+/// Writes the stubs that linking has made in `namespace` and that still have an owner.
+pub(crate) fn write_fresh(namespace: &mut Namespace) -> Result<(), LoadError> {
+    let fresh = namespace.take_fresh_stubs();
+    let targets: Vec<_> = fresh
+        .iter()
+        .filter_map(|index| Some((*index, namespace.stub(*index)?.target)))
+        .collect();
+    write(&targets)
+}
+
+/// Writes whole stubs. None of them may be in use.
+pub fn write(stubs: &[(StubIndex, u64)]) -> Result<(), LoadError> {
+    let Some(range) = pages_of(stubs.iter().map(|(index, _)| *index)) else {
+        return Ok(());
+    };
+    extend_to(range.end)?;
+    // SAFETY: stub pages are never unmapped, and the stubs written here are not in use.
+    let alias = unsafe { Mapping::alias(range, Protection::ReadWrite) };
+    let mut alias = alias.map_err(no_memory)?;
+    let memory = alias.as_mut_slice().map_err(no_memory)?;
+    for (index, target) in stubs {
+        let start = usize::try_from(index.address() - range.start).unwrap_or(usize::MAX);
+        if let Some(place) = memory.get_mut(start..start.saturating_add(stub::SIZE)) {
+            place.copy_from_slice(&stub::encode(*target));
+        }
+    }
+    Ok(())
+}
+
+/// Makes stubs unusable whose component is gone: a jump through one faults at address 0.
+pub(crate) fn clear(stubs: &[StubIndex]) -> Result<(), LoadError> {
+    let cleared: Vec<_> = stubs.iter().map(|index| (*index, 0)).collect();
+    write(&cleared)
+}
+
+/// The smallest range of pages that has all of `stubs`; none if there are none.
+fn pages_of(stubs: impl Iterator<Item = StubIndex>) -> Option<VirtualRange> {
+    let (mut first, mut last) = (u64::MAX, 0);
+    for index in stubs {
+        first = first.min(index.address());
+        last = last.max(index.address());
+    }
+    (first <= last).then(|| VirtualRange {
+        start: first & !(PAGE_SIZE - 1),
+        end: (last & !(PAGE_SIZE - 1)) + PAGE_SIZE,
+    })
+}
+
+/// Maps pages for stubs up to `end`.
+fn extend_to(end: u64) -> Result<(), LoadError> {
+    let mut pages = PAGES.lock();
+    let mapped = MAPPED_END.load(Ordering::Acquire);
+    if mapped >= end {
+        return Ok(());
+    }
+    let range = VirtualRange { start: mapped, end };
+    let mut mapping = Mapping::allocate_at(range, Protection::ReadWrite).map_err(no_memory)?;
+    mapping.as_mut_slice().map_err(no_memory)?.fill(UNUSED);
+    mapping
+        .protect(Protection::ReadExecute)
+        .map_err(no_memory)?;
+    pages.push(mapping);
+    MAPPED_END.store(end, Ordering::Release);
+    Ok(())
+}
+
+fn no_memory(error: MappingError) -> LoadError {
+    LoadError::Memory {
+        component: "the entry stubs".to_owned(),
+        error,
+    }
+}
+
+/// Slot stores that are ready to be made: everything that can fail has been done.
+pub struct SlotStores {
+    /// Writable alias of the pages with the slots.
+    alias: Option<Mapping>,
+    /// Offset of each slot in the alias, what it holds and what it is to hold.
+    stores: Vec<PreparedStore>,
+}
+
+struct PreparedStore {
+    offset: usize,
+    old: u64,
+    new: u64,
+}
+
+impl SlotStores {
+    /// Prepares `stores`; changes no slot.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for the alias.
+    pub fn prepare(stores: &[SlotStore]) -> Result<Self, LoadError> {
+        let Some(range) = pages_of(stores.iter().map(|store| store.stub)) else {
+            return Ok(Self {
+                alias: None,
+                stores: Vec::new(),
+            });
+        };
+        // SAFETY: stub pages are never unmapped; what is written is one aligned 8-byte store a
+        // slot, and a jump through the slot reads either value.
+        let alias = unsafe { Mapping::alias(range, Protection::ReadWrite) };
+        let alias = alias.map_err(no_memory)?;
+        let stores = stores
+            .iter()
+            .map(|store| PreparedStore {
+                offset: usize::try_from(store.stub.slot() - range.start).unwrap_or(usize::MAX),
+                old: store.old,
+                new: store.new,
+            })
+            .collect();
+        Ok(Self {
+            alias: Some(alias),
+            stores,
+        })
+    }
+
+    /// Number of slots.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.stores.len()
+    }
+
+    /// Whether there is no slot to store to.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stores.is_empty()
+    }
+
+    /// Whether every slot still holds what it held when the stores were computed.
+    #[must_use]
+    pub fn slots_are_unchanged(&self) -> bool {
+        let Some(alias) = &self.alias else {
+            return true;
+        };
+        let memory = alias.as_slice();
+        self.stores
+            .iter()
+            .all(|store| slot(memory, store.offset) == Some(store.old))
+    }
+
+    /// Makes the stores. Allocates nothing, takes no lock and cannot fail.
+    pub fn commit(&mut self) {
+        let Some(alias) = &mut self.alias else { return };
+        // The alias was made writable, and nobody has changed that.
+        let Ok(memory) = alias.as_mut_slice() else {
+            return;
+        };
+        for store in &self.stores {
+            // One aligned 8-byte store a slot.
+            if let Some(slot) = memory
+                .get_mut(store.offset..)
+                .and_then(|it| it.first_chunk_mut())
+            {
+                *slot = store.new.to_le_bytes();
+            }
+        }
+    }
+}
+
+/// What the slot at `offset` of `memory` holds.
+fn slot(memory: &[u8], offset: usize) -> Option<u64> {
+    memory
+        .get(offset..)?
+        .first_chunk()
+        .map(|bytes| u64::from_le_bytes(*bytes))
+}

@@ -1,0 +1,88 @@
+//! Which version of which component an address lies in: what unwinding and backtraces ask, also in
+//! a task that was unwound while it held the live namespace. So this list has a lock of its own,
+//! which nothing blocks under.
+
+use crate::Loaded;
+use alloc::{sync::Arc, vec::Vec};
+use cpu::{IrqGuard, IrqMutex};
+use unwinder::UnwindTable;
+
+/// All mapped texts, in the order of their addresses.
+#[used]
+static TEXTS: IrqMutex<Vec<Arc<Loaded>>> = IrqMutex::new(Vec::new());
+
+/// The version whose text has `address`.
+#[must_use]
+pub fn text_at(address: u64) -> Option<Arc<Loaded>> {
+    find(&TEXTS.try_lock()?, address).cloned()
+}
+
+fn find(texts: &[Arc<Loaded>], address: u64) -> Option<&Arc<Loaded>> {
+    let index = texts.partition_point(|loaded| loaded.text().end <= address);
+    texts
+        .get(index)
+        .filter(|loaded| loaded.text().contains(address))
+}
+
+/// Where the unwind information of `address` lies. Neither blocks nor allocates: it is called while
+/// anything may be going on, so if the list is being changed right now, nothing is found.
+pub(crate) fn unwind_table(address: u64) -> Option<UnwindTable> {
+    let texts = TEXTS.try_lock()?;
+    let loaded = find(&texts, address)?;
+    let text = loaded.text();
+    let offset = u32::try_from(address - text.start).ok()?;
+    let frame = loaded.metadata()?.frame(offset)?;
+    Some(UnwindTable {
+        text,
+        eh_frame: loaded.in_rodata(loaded.unwind_frames),
+        except_table: loaded.in_rodata(loaded.landing_pads),
+        entry_offset: frame.entry_offset,
+    })
+}
+
+/// Whether `address` lies in the text of an application.
+pub(crate) fn is_application_text(address: u64) -> bool {
+    let Some(texts) = TEXTS.try_lock() else {
+        return false;
+    };
+    find(&texts, address).is_some_and(|loaded| loaded.is_application())
+}
+
+/// Replaces the list. The old one is freed after the lock has been released.
+pub(crate) fn replace(texts: Vec<Arc<Loaded>>) {
+    let mut texts = sorted(texts);
+    core::mem::swap(&mut *TEXTS.lock(), &mut texts);
+    drop(texts);
+}
+
+/// A list of texts that is ready to take the place of the live one.
+pub struct PreparedTexts(Vec<Arc<Loaded>>);
+
+impl PreparedTexts {
+    /// Prepares the list of `texts`.
+    #[must_use]
+    pub fn new(texts: Vec<Arc<Loaded>>) -> Self {
+        Self(sorted(texts))
+    }
+
+    /// Takes the lock under which the list changes; interrupts are off from here on.
+    pub fn lock() -> TextsGuard {
+        TextsGuard(TEXTS.lock())
+    }
+}
+
+/// The right to change the list of texts; interrupts are off while it lives.
+pub struct TextsGuard(IrqGuard<'static, Vec<Arc<Loaded>>>);
+
+impl TextsGuard {
+    /// Exchanges the lists: `prepared` has the old one afterwards. Allocates and frees nothing.
+    pub fn exchange(&mut self, prepared: &mut PreparedTexts) {
+        core::mem::swap(&mut *self.0, &mut prepared.0);
+    }
+}
+
+fn sorted(mut texts: Vec<Arc<Loaded>>) -> Vec<Arc<Loaded>> {
+    texts.retain(|loaded| !loaded.text().is_empty());
+    texts.sort_unstable_by_key(|loaded| loaded.text().start);
+    texts
+}
