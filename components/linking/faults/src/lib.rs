@@ -1,2 +1,47 @@
 //! Panics and CPU exceptions: report, then unwind the task.
-#![no_std]
+//!
+//! A fault stays where it happened. The fault supervisor turns a panic or an exception into a
+//! [`task::Failure`], tells about it once (one block on the task's error output, a line in the log,
+//! a [`FaultRecord`]), and has the task unwound to its innermost catch. What cannot be ended that
+//! way ends the system, by raw output on the first serial port and a failing exit status: a fault
+//! before there are tasks or outside of any catch, one with interrupts off (a lock of the system's
+//! is half way), a double fault, a machine check.
+//!
+//! Principles: a report neither waits for a lock that the faulter may hold nor needs memory that the
+//! faulter may have used up; a fault in a report is told in one raw line and never reported again;
+//! the address of an exception is exact, so its frame is looked up at the instruction itself.
+//!
+//! Neighbours: `interrupts` calls the exception handler, compiled code the panic handler; `unwinder`
+//! does the unwinding, `loader` knows the symbols. Left out: who restarts what has ended.
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+mod exception;
+mod leaks;
+#[cfg(not(test))]
+mod panic;
+mod provoke;
+mod record;
+mod report;
+mod symbol;
+
+use component::{Handover, StartError};
+
+pub use leaks::{Leak, leaks, total_leaks};
+pub use provoke::{Provocation, UnknownProvocation, leaf_fault_runs_drops, provoke};
+pub use record::{FaultRecord, records, total_records};
+
+component::component! { start: start }
+
+fn start(_: &'static Handover) -> Result<(), StartError> {
+    report::set_up();
+    frames::set_reserve_right(may_use_reserve);
+    interrupts::set_exception_handler(exception::handle);
+    Ok(())
+}
+
+/// The last memory is for tasks that give some back, and for those that the system depends on.
+fn may_use_reserve() -> bool {
+    task::with_current(|task| task.is_unwinding() || task.is_essential()).unwrap_or(true)
+}

@@ -3,6 +3,8 @@
 use crate::registers::{self, Registers};
 use core::{cell::UnsafeCell, ptr, sync::atomic::Ordering};
 use cpu::IrqMutex;
+use interrupts::TrapFrame;
+use stacks::Stack;
 use task::{Failure, Task, TaskId, UnwindState};
 
 /// A catch in progress, in its function's frame; the task knows the innermost one.
@@ -15,7 +17,7 @@ pub(crate) struct Record {
     /// What is being unwound to here.
     pub(crate) failure: Option<Failure>,
     /// What an interrupted task is to be unwound with when its interrupt returns.
-    pub(crate) pending: Option<Failure>,
+    pub(crate) pending: Option<Pending>,
     /// The frame (by its stack pointer) and pad that were entered last.
     last_pad: (u64, u64),
     /// What this unwinding could not drop.
@@ -23,6 +25,16 @@ pub(crate) struct Record {
     /// What to put back on arrival, because the guards that would have may be among what is lost.
     before: Before,
 }
+
+/// An unwinding that begins when an interrupt returns.
+pub(crate) struct Pending {
+    pub(crate) failure: Failure,
+    /// What is called first, on the task's stack and with interrupts as the interrupted code had them.
+    pub(crate) report: Option<Report>,
+}
+
+/// Tells somebody that a task is about to be unwound from where it was interrupted.
+pub type Report = fn(&TrapFrame, &Failure);
 
 struct Before {
     task: UnwindState,
@@ -123,7 +135,12 @@ fn arrive(record: Record, task: &Task) -> Failure {
     }
     note(task.id(), record.loss);
     // An unwinding always stores why before it starts.
-    record.failure.unwrap_or(Failure::Killed)
+    let failure = record.failure.unwrap_or(Failure::Killed);
+    if matches!(failure, Failure::StackOverflow { .. }) {
+        // All that used the reserve has been unwound: the next overflow is to fault again.
+        task.with_stack(Stack::unmap_reserve);
+    }
+    failure
 }
 
 /// Something that an unwinding could not drop.

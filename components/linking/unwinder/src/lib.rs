@@ -30,15 +30,19 @@ mod frame;
 mod lsda;
 mod raise;
 mod registers;
+#[cfg(not(test))]
+mod symbols;
 
 use component::{Handover, StartError};
 
 pub use backtrace::{Frame, backtrace, backtrace_interrupted, backtrace_parked};
-pub use catch::{Loss, LossKind, Losses, catch, can_catch, losses};
+pub use catch::{Loss, LossKind, Losses, Report, can_catch, catch, losses};
 pub use finder::{Finder, UnwindTable, register_finder};
 pub use frame::StepError;
 pub use lsda::LsdaError;
-pub use raise::{unwind_current, unwind_from, unwind_interrupted};
+pub use raise::{
+    leap_interrupted, report_and_unwind, unwind_current, unwind_from, unwind_interrupted,
+};
 
 component::component! { start: start }
 

@@ -2,11 +2,11 @@
 
 use crate::{
     backtrace,
-    catch::{self, Record},
+    catch::{self, Pending, Record, Report},
     frame::{self, Cursor, FrameView, StackBounds, StepError},
     registers::{self, Registers},
 };
-use core::{arch::naked_asm, mem::ManuallyDrop, ptr, sync::atomic::Ordering};
+use core::{mem::ManuallyDrop, ptr, sync::atomic::Ordering};
 use interrupts::TrapFrame;
 use task::Failure;
 
@@ -46,11 +46,23 @@ pub fn unwind_from(frame: &TrapFrame, failure: Failure) -> ! {
 
 /// Makes an interrupted task unwind from where it was when the interrupt returns; whether it can.
 pub fn unwind_interrupted(frame: &mut TrapFrame, failure: Failure) -> bool {
+    report_and_unwind(frame, failure, None)
+}
+
+/// Like [`unwind_interrupted`], but `report` is called first, on the task's own stack and with
+/// interrupts as the interrupted code had them.
+///
+/// The interrupted stack must have room for it; after an overflow, its reserve must be mapped.
+pub fn report_and_unwind(
+    frame: &mut TrapFrame,
+    failure: Failure,
+    report: Option<Report>,
+) -> bool {
     let Some(record) = catch::innermost() else { return false };
     // SAFETY: the record lies in the frame of a catch of this task, which waits for its body.
-    unsafe { (*record).pending = Some(failure) };
+    unsafe { (*record).pending = Some(Pending { failure, report }) };
     // SAFETY: `unwind_pending` never returns to the interrupted code; the stack has the room that
-    // interrupt entry has found there.
+    // interrupt entry or the caller has made sure of.
     unsafe { frame.divert(unwind_pending) };
     true
 }
@@ -59,10 +71,32 @@ unsafe extern "C-unwind" fn unwind_pending(frame: *mut TrapFrame) -> ! {
     // SAFETY: diversion passes a pointer to a copy of the frame on this stack.
     let frame = unsafe { *frame };
     let pending = catch::innermost().and_then(|record| {
-        // SAFETY: as in `unwind_interrupted`.
+        // SAFETY: as in `report_and_unwind`.
         unsafe { (*record).pending.take() }
     });
-    unwind_from(&frame, pending.unwrap_or(Failure::Killed))
+    let Some(Pending { failure, report }) = pending else {
+        unwind_from(&frame, Failure::Killed);
+    };
+    if let Some(report) = report {
+        report(&frame, &failure);
+    }
+    unwind_from(&frame, failure)
+}
+
+/// Makes an interrupted task leave for its innermost catch when the interrupt returns, without
+/// running a drop: for a stack that nothing can run on any more. Whether it can.
+pub fn leap_interrupted(frame: &mut TrapFrame, failure: Failure) -> bool {
+    let Some(record) = catch::innermost() else { return false };
+    // SAFETY: as in `report_and_unwind`.
+    let record = unsafe { &mut *record };
+    let destination = record.landing.stack_pointer();
+    record.loss.leapt_bytes += destination.saturating_sub(frame.rsp);
+    if record.failure.is_none() {
+        record.failure = Some(failure);
+        task::with_current(|task| task.enter_unwinding());
+    }
+    record.landing.put_into(frame);
+    true
 }
 
 fn raise(cursor: Cursor, failure: Failure) -> ! {
@@ -162,34 +196,8 @@ fn restore_interrupt_flag(trap_frame: u64, bounds: StackBounds) {
     }
 }
 
-/// What compiled code calls at the end of a cleanup pad.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-#[unsafe(naked)]
-unsafe extern "C-unwind" fn _Unwind_Resume(exception: *mut u8) -> ! {
-    naked_asm!(
-        ".cfi_startproc",
-        "mov rsi, rdi",
-        "mov rax, [rsp]",
-        "lea rcx, [rsp + 8]",
-        "sub rsp, 136",
-        ".cfi_adjust_cfa_offset 136",
-        "mov [rsp + 24], rbx",
-        "mov [rsp + 48], rbp",
-        "mov [rsp + 56], rcx",
-        "mov [rsp + 96], r12",
-        "mov [rsp + 104], r13",
-        "mov [rsp + 112], r14",
-        "mov [rsp + 120], r15",
-        "mov [rsp + 128], rax",
-        "mov rdi, rsp",
-        "call {resume}",
-        "ud2",
-        ".cfi_endproc",
-        resume = sym resume,
-    )
-}
-
-extern "C-unwind" fn resume(registers: &mut Registers, exception: u64) -> ! {
+/// Goes on with an unwinding behind a pad whose end is called from `registers`.
+pub(crate) extern "C-unwind" fn resume(registers: &mut Registers, exception: u64) -> ! {
     let cursor = Cursor { registers: *registers, exact: false };
     if exception == INTERRUPT {
         unwind_handler(cursor);
@@ -197,7 +205,3 @@ extern "C-unwind" fn resume(registers: &mut Registers, exception: u64) -> ! {
     // SAFETY: pads hand back what `enter` gave them: a record in the frame of a catch that waits.
     unwind_to(cursor, unsafe { &mut *(exception as *mut Record) })
 }
-
-/// Named by every unwind table; this unwinder reads the tables itself and never calls it.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-extern "C" fn rust_eh_personality() {}

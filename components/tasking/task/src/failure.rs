@@ -8,7 +8,7 @@ const MESSAGE_CAPACITY: usize = 160;
 /// Why a task, or a function run under [`crate::catch`], did not return.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// It panicked.
+    /// It panicked, or an allocation failed.
     Panic {
         /// What the panic said.
         message: Message,
@@ -26,11 +26,6 @@ pub enum Failure {
     StackOverflow {
         /// The address below the stack that was accessed.
         address: u64,
-    },
-    /// An allocation failed.
-    OutOfMemory {
-        /// Bytes asked for.
-        size: usize,
     },
     /// It was killed.
     Killed,
@@ -63,7 +58,6 @@ impl fmt::Display for Failure {
                 exception_name(*vector)
             ),
             Self::StackOverflow { address } => write!(f, "stack overflow at {address:#x}"),
-            Self::OutOfMemory { size } => write!(f, "out of memory: {size} bytes asked for"),
             Self::Killed => f.write_str("killed"),
             Self::Exited { status } => write!(f, "exited with status {status}"),
         }

@@ -240,12 +240,21 @@ impl Task {
     /// Whether `address` lies in the guard below the task's stack.
     #[must_use]
     pub fn guard_contains(&self, address: u64) -> bool {
-        self.stack.lock().as_ref().is_some_and(|stack| stack.guard_contains(address))
+        self.with_stack(|stack| stack.guard_contains(address)).unwrap_or(false)
     }
 
     /// Runs `operation` on the task's stack, if it has one of its own.
+    ///
+    /// Never waits, since exceptions ask from anywhere: somebody else uses the stack value only when
+    /// it frees the stack of a task that has ended.
     pub fn with_stack<R>(&self, operation: impl FnOnce(&mut Stack) -> R) -> Option<R> {
-        self.stack.lock().as_mut().map(operation)
+        self.stack.try_lock()?.as_mut().map(operation)
+    }
+
+    /// Whether the system depends on the task.
+    #[must_use]
+    pub fn is_essential(&self) -> bool {
+        self.kind != Kind::Ordinary
     }
 
     /// Where the task reads from and writes to.

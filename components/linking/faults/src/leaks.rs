@@ -1,0 +1,53 @@
+//! The ledger of what faults could not drop.
+
+use alloc::vec::Vec;
+use core::fmt;
+use task::TaskId;
+use unwinder::LossKind;
+
+/// Something that a fault could not drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leak {
+    /// The task that faulted.
+    pub task: TaskId,
+    /// Drops that were skipped because one before them in the same frame failed.
+    pub failed_drops: u32,
+    /// Bytes of stack whose values were not dropped because it could not be walked.
+    pub stack_bytes: u64,
+}
+
+impl fmt::Display for Leak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}: ", self.task)?;
+        if self.failed_drops > 0 {
+            write!(f, "{} drops failed, each with the rest of its frame", self.failed_drops)
+        } else {
+            write!(f, "the values in {} bytes of stack were not dropped", self.stack_bytes)
+        }
+    }
+}
+
+/// What faults could not drop, as far as it is kept.
+///
+/// Empty when every drop of every fault has run. What a function owned that faulted *itself*, at an
+/// instruction that is no call, is not dropped either, and nothing tells how much that was.
+#[must_use]
+pub fn leaks() -> Vec<Leak> {
+    let losses = unwinder::losses();
+    losses
+        .iter()
+        .map(|loss| {
+            let leak = Leak { task: loss.task, failed_drops: 0, stack_bytes: 0 };
+            match loss.kind {
+                LossKind::FailedDrops { count } => Leak { failed_drops: count, ..leak },
+                LossKind::Stack { bytes } => Leak { stack_bytes: bytes, ..leak },
+            }
+        })
+        .collect()
+}
+
+/// How many leaks there were since the system's start, kept or not.
+#[must_use]
+pub fn total_leaks() -> usize {
+    unwinder::losses().total()
+}

@@ -1,0 +1,231 @@
+//! Telling about a fault.
+
+use crate::{
+    record::{self, FaultRecord},
+    symbol::{Address, Backtrace},
+};
+use alloc::{boxed::Box, string::String, sync::Arc};
+use core::{
+    fmt::{self, Write},
+    panic::Location,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use cpu::IrqMutex;
+use interrupts::TrapFrame;
+use task::{Failure, KillDeferral, Streams, TaskId};
+
+/// Room for a report in bytes; the rest is cut.
+const CAPACITY: usize = 8 * 1024;
+
+/// Memory for a report, taken in good times; who reports takes it and puts it back.
+#[used]
+static PAGE: IrqMutex<Option<Box<[u8; CAPACITY]>>> = IrqMutex::new(None);
+
+/// How many tasks can report at once.
+const REPORTERS: usize = 16;
+
+/// Nobody, as a task's number.
+const NOBODY: u64 = u64::MAX;
+
+/// The tasks that are reporting: a fault in a report is not reported.
+#[used]
+static REPORTING: [AtomicU64; REPORTERS] = [const { AtomicU64::new(NOBODY) }; REPORTERS];
+
+/// Takes what reports will need.
+pub(crate) fn set_up() {
+    record::set_up();
+    let page = Box::new([0; CAPACITY]);
+    let before = PAGE.lock().replace(page);
+    drop(before);
+}
+
+/// Whether this runs in the handler of a device's interrupt.
+pub(crate) fn in_interrupt_handler() -> bool {
+    cpu::local().interrupt_nesting.load(Ordering::Relaxed) > 0
+}
+
+/// Tells about a panic in the current flow.
+pub(crate) fn panicked(failure: &Failure, location: Option<&Location<'_>>) {
+    tell(&Fault { failure, location, frame: None });
+}
+
+/// Tells about an exception in interrupted code.
+pub(crate) fn interrupted(frame: &TrapFrame, failure: &Failure) {
+    tell(&Fault { failure, location: None, frame: Some(frame) });
+}
+
+/// What there is to tell.
+struct Fault<'a> {
+    failure: &'a Failure,
+    location: Option<&'a Location<'a>>,
+    frame: Option<&'a TrapFrame>,
+}
+
+impl fmt::Display for Fault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match task::current() {
+            Some(task) => write!(f, "task {} \"{}\": {}", task.id(), task.name(), self.failure)?,
+            None => write!(f, "{}", self.failure)?,
+        }
+        if in_interrupt_handler() {
+            f.write_str(", in an interrupt handler")?;
+        }
+        writeln!(f)?;
+        if let Some(location) = self.location {
+            writeln!(f, "  at {location}")?;
+        }
+        if let Some(frame) = self.frame {
+            writeln!(f, "  in {}", Address(frame.rip))?;
+        }
+        write!(f, "{}", Backtrace(self.frame))
+    }
+}
+
+/// Tells about a fault everywhere it belongs.
+fn tell(fault: &Fault<'_>) {
+    let Some(reporting) = Reporting::new() else {
+        cpu::emergency_print(format_args!("\nfault while reporting a fault: {}\n", fault.failure));
+        return;
+    };
+    if in_interrupt_handler() || !cpu::interrupts_enabled() {
+        // Neither the streams nor the log may be waited for here.
+        cpu::emergency_print(format_args!("\n{fault}"));
+    } else {
+        frames::with_reserve(|| tell_in_peace(fault));
+    }
+    drop(reporting);
+}
+
+fn tell_in_peace(fault: &Fault<'_>) {
+    let _whole = KillDeferral::new();
+    let streams = task::streams();
+    let page = PAGE.lock().take();
+    match page {
+        Some(mut page) => {
+            let mut block = Block { bytes: &mut page[..], length: 0 };
+            // A full block is the only failure, and the rest is cut.
+            let _ = write!(block, "{fault}");
+            let length = block.length;
+            write_all(&streams, page.get(..length).unwrap_or(&[]));
+            *PAGE.lock() = Some(page);
+        }
+        // Somebody else is reporting: piece by piece, then.
+        None => {
+            let _ = write!(Pieces(&streams), "{fault}");
+        }
+    }
+    log::error!("{}", Line(fault));
+    record::keep(describe(fault));
+}
+
+/// A fault in one line.
+struct Line<'a, 'b>(&'a Fault<'b>);
+
+impl fmt::Display for Line<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(task) = task::current() {
+            write!(f, "task {} \"{}\": ", task.id(), task.name())?;
+        }
+        write!(f, "{} in {}", self.0.failure, Address(culprit(self.0)))
+    }
+}
+
+/// The instruction that is to blame: the interrupted one; for a panic, the first outside of what
+/// only passes panics on.
+fn culprit(fault: &Fault<'_>) -> u64 {
+    if let Some(frame) = fault.frame {
+        return frame.rip;
+    }
+    let mut found = 0;
+    unwinder::backtrace(&mut |frame| {
+        found = frame.lookup;
+        loader::resolve(frame.lookup).is_some_and(|location| {
+            matches!(&*location.component, "faults" | "unwinder" | "core" | "alloc" | "heap")
+        })
+    });
+    found
+}
+
+fn describe(fault: &Fault<'_>) -> FaultRecord {
+    let instruction = culprit(fault);
+    let (component, function, offset) = match loader::resolve(instruction) {
+        Some(location) => (
+            String::from(&*location.component),
+            String::from(&*location.function),
+            location.offset,
+        ),
+        None => (String::new(), String::new(), 0),
+    };
+    let task = task::current();
+    FaultRecord {
+        time_ns: task::now_ns(),
+        task: task.as_ref().map_or(TaskId(NOBODY), |task| task.id()),
+        task_name: task.map_or_else(String::new, |task| task.name().into()),
+        component,
+        function,
+        offset,
+        instruction,
+        failure: fault.failure.clone(),
+        in_interrupt_handler: in_interrupt_handler(),
+    }
+}
+
+fn write_all(streams: &Arc<dyn Streams>, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // A task whose output leads nowhere is unwound all the same.
+        let Ok(written) = streams.write_error(bytes) else { return };
+        bytes = bytes.get(written.max(1)..).unwrap_or(&[]);
+    }
+}
+
+/// Text in a given place, up to its end.
+struct Block<'a> {
+    bytes: &'a mut [u8],
+    length: usize,
+}
+
+impl Write for Block<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.bytes.get_mut(self.length..).unwrap_or(&mut []);
+        let count = text.len().min(room.len());
+        let (Some(to), Some(from)) = (room.get_mut(..count), text.as_bytes().get(..count)) else {
+            return Err(fmt::Error);
+        };
+        to.copy_from_slice(from);
+        self.length += count;
+        if count < text.len() { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+/// Text that is written as it comes.
+struct Pieces<'a>(&'a Arc<dyn Streams>);
+
+impl Write for Pieces<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        write_all(self.0, text.as_bytes());
+        Ok(())
+    }
+}
+
+/// The current task is reporting.
+struct Reporting(&'static AtomicU64);
+
+impl Reporting {
+    /// `None` when it is reporting already, or too many are.
+    fn new() -> Option<Self> {
+        let me = task::with_current(|task| task.id().0).unwrap_or(NOBODY - 1);
+        if REPORTING.iter().any(|slot| slot.load(Ordering::Relaxed) == me) {
+            return None;
+        }
+        let free = REPORTING.iter().find(|slot| {
+            slot.compare_exchange(NOBODY, me, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        })?;
+        Some(Self(free))
+    }
+}
+
+impl Drop for Reporting {
+    fn drop(&mut self) {
+        self.0.store(NOBODY, Ordering::Relaxed);
+    }
+}
