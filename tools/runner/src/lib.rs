@@ -14,6 +14,7 @@ pub mod firmware;
 pub mod machine;
 pub mod monitor;
 pub mod outcome;
+pub mod push;
 pub mod session;
 pub mod settings;
 pub mod terminal;

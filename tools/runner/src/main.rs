@@ -2,12 +2,13 @@
 //! variables, see `make help`.
 #![forbid(unsafe_code)]
 
-use runner::{Outcome, RunnerError, session, settings::Settings};
-use std::process::ExitCode;
+use runner::{Outcome, push, session, settings::Settings};
+use std::{error::Error, process::ExitCode};
 
 fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
         Some("run") => run(),
+        Some("push") => push(),
         other => {
             eprintln!(
                 "strake: unknown command {:?}; there are run, push, debug",
@@ -22,10 +23,19 @@ fn main() -> ExitCode {
     })
 }
 
-fn run() -> Result<ExitCode, RunnerError> {
+fn run() -> Result<ExitCode, Box<dyn Error>> {
     let outcome = session::run(&Settings::from_environment()?)?;
     if !matches!(outcome, Outcome::PoweredOff | Outcome::Exited(_)) {
         eprintln!("strake: {outcome}");
     }
     Ok(ExitCode::from(outcome.status()))
+}
+
+fn push() -> Result<ExitCode, Box<dyn Error>> {
+    let options = push::Options::from_arguments(std::env::args().skip(2))?;
+    Ok(if push::run(&options)? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

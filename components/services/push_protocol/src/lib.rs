@@ -24,7 +24,7 @@ mod wire;
 
 pub use error::ProtocolError;
 pub use frame::{Decoder, Frame, MAX_PAYLOAD, SessionId};
-pub use message::{Answer, Request};
+pub use message::{Answer, Request, identity_frames};
 pub use receiver::{Identity, Object, Receiver, System, Transfer};
 
 /// Version of the protocol; both sides must have the same.

@@ -173,6 +173,14 @@ impl<'a> Request<'a> {
     }
 }
 
+/// Splits a list of identities into pieces that fit a frame each.
+pub fn identity_frames(identities: &[Identity]) -> impl Iterator<Item = Vec<Identity>> + '_ {
+    // Two texts with their lengths, and an id. A name is an identifier; the longest on the package
+    // registry has 64 characters.
+    const PER_FRAME: usize = crate::MAX_PAYLOAD / 256;
+    identities.chunks(PER_FRAME).map(<[Identity]>::to_vec)
+}
+
 fn identities(fields: &mut Fields<'_>) -> Result<Vec<Identity>, ProtocolError> {
     let mut identities = Vec::new();
     while !fields.is_empty() {
