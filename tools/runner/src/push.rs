@@ -160,6 +160,7 @@ fn build(options: &Options) -> Result<Build, PushError> {
         out: root.join(&options.out),
         program: own.with_file_name("image"),
         keep_going: false,
+        iso: false,
         root,
     };
     image::build(&build_options, &mut |step| eprintln!("image: {step}"))
