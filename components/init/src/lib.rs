@@ -51,4 +51,8 @@ fn report(handover: &'static Handover) {
         counters.link_end.saturating_sub(counters.link_begin),
         cpu::timestamp().saturating_sub(counters.entry),
     );
+    let processors = acpi_tables::platform().interrupts.processors.len();
+    if processors > 1 {
+        log::warn!("init: one of {processors} CPUs is used, the others stay parked");
+    }
 }
