@@ -1,7 +1,6 @@
 //! What the boot loader tells, whatever its protocol.
 
-#[cfg(not(test))]
-pub(crate) mod multiboot;
+pub mod multiboot;
 pub mod pvh;
 
 use crate::memory_map::RawRegion;

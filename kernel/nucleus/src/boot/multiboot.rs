@@ -10,7 +10,7 @@ use multiboot2::{BootInformation as Tags, BootInformationHeader, LoadError, TagT
 
 /// What is wrong with the boot information.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MultibootError {
+pub enum MultibootError {
     /// It is no list of tags.
     Load(LoadError),
     /// There is no memory map.
@@ -40,7 +40,7 @@ impl core::error::Error for MultibootError {}
 /// # Safety
 ///
 /// `address` must be what a multiboot2 loader left in `ebx`, in identity-mapped memory.
-pub(crate) unsafe fn parse(address: u64) -> Result<BootInformation, MultibootError> {
+pub unsafe fn parse(address: u64) -> Result<BootInformation, MultibootError> {
     let pointer = address as *const BootInformationHeader;
     // SAFETY: the caller's duty; nothing writes there until all has been copied out.
     let tags = unsafe { Tags::load(pointer) }.map_err(MultibootError::Load)?;
@@ -85,3 +85,6 @@ fn first_module(tags: &Tags<'_>) -> Result<PhysicalRange, MultibootError> {
     let (start, end) = (module.start_address().into(), module.end_address().into());
     Ok(PhysicalRange { start, end })
 }
+
+#[cfg(test)]
+mod tests;
