@@ -20,12 +20,13 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
         // Nobody asked for one: it is a sign of failing hardware, or of a person who wants to see
         // whether the machine still lives. It may have hit anywhere, so it only says so.
         NON_MASKABLE_INTERRUPT => {
-            cpu::emergency_print(format_args!("\nnon-maskable interrupt at {:#x}\n", frame.rip));
+            cpu::emergency_print(format_args!(
+                "\nnon-maskable interrupt at {:#x}\n",
+                frame.rip
+            ));
             return;
         }
-        DOUBLE_FAULT | MACHINE_CHECK => {
-            symbol::end_system(&failure_of(frame), Some(frame), None)
-        }
+        DOUBLE_FAULT | MACHINE_CHECK => symbol::end_system(&failure_of(frame), Some(frame), None),
         _ => {}
     }
     let failure = failure_of(frame);
@@ -40,7 +41,9 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
         // do not run, and the lock would never be released.
         symbol::end_system(&failure, Some(frame), None);
     }
-    let ends = if overflow && !map_reserve() {
+    // Without room on the interrupted stack there is none for the report, either.
+    let short = overflow || !frame.on_interrupted_stack();
+    let ends = if short && !map_reserve() && overflow {
         unwinder::leap_interrupted(frame, failure)
     } else {
         unwinder::report_and_unwind(frame, failure, Some(report::interrupted))
@@ -53,12 +56,20 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
 /// What an exception is as the end of a task.
 fn failure_of(frame: &TrapFrame) -> Failure {
     let vector = frame.vector();
-    let address = if vector == PAGE_FAULT { Cr2::read_raw() } else { frame.rip };
+    let address = if vector == PAGE_FAULT {
+        Cr2::read_raw()
+    } else {
+        frame.rip
+    };
     let in_guard = task::with_current(|task| task.guard_contains(address)).unwrap_or(false);
     if vector == PAGE_FAULT && in_guard {
         Failure::StackOverflow { address }
     } else {
-        Failure::Exception { vector, error_code: frame.error_code, address }
+        Failure::Exception {
+            vector,
+            error_code: frame.error_code,
+            address,
+        }
     }
 }
 

@@ -20,9 +20,17 @@ impl fmt::Display for Leak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task {}: ", self.task)?;
         if self.failed_drops > 0 {
-            write!(f, "{} drops failed, each with the rest of its frame", self.failed_drops)
+            write!(
+                f,
+                "{} drops failed, each with the rest of its frame",
+                self.failed_drops
+            )
         } else {
-            write!(f, "the values in {} bytes of stack were not dropped", self.stack_bytes)
+            write!(
+                f,
+                "the values in {} bytes of stack were not dropped",
+                self.stack_bytes
+            )
         }
     }
 }
@@ -37,10 +45,20 @@ pub fn leaks() -> Vec<Leak> {
     losses
         .iter()
         .map(|loss| {
-            let leak = Leak { task: loss.task, failed_drops: 0, stack_bytes: 0 };
+            let leak = Leak {
+                task: loss.task,
+                failed_drops: 0,
+                stack_bytes: 0,
+            };
             match loss.kind {
-                LossKind::FailedDrops { count } => Leak { failed_drops: count, ..leak },
-                LossKind::Stack { bytes } => Leak { stack_bytes: bytes, ..leak },
+                LossKind::FailedDrops { count } => Leak {
+                    failed_drops: count,
+                    ..leak
+                },
+                LossKind::Stack { bytes } => Leak {
+                    stack_bytes: bytes,
+                    ..leak
+                },
             }
         })
         .collect()

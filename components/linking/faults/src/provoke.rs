@@ -36,9 +36,21 @@ impl Provocation {
         (Self::Divide, "div", "divides by zero in hardware"),
         (Self::NullLoad, "null", "loads from address 0"),
         (Self::Undefined, "ud2", "executes an undefined instruction"),
-        (Self::StackOverflow, "stack", "recurses until the stack overflows"),
-        (Self::HugeAllocation, "alloc", "asks for more memory than any machine has"),
-        (Self::Exhaustion, "exhaust", "uses up the memory in small steps"),
+        (
+            Self::StackOverflow,
+            "stack",
+            "recurses until the stack overflows",
+        ),
+        (
+            Self::HugeAllocation,
+            "alloc",
+            "asks for more memory than any machine has",
+        ),
+        (
+            Self::Exhaustion,
+            "exhaust",
+            "uses up the memory in small steps",
+        ),
     ];
 }
 
@@ -92,7 +104,10 @@ pub fn provoke(provocation: Provocation) -> ! {
 }
 
 /// The machine did what it should not.
-#[expect(clippy::panic, reason = "the provocation has to end the task one way or another")]
+#[expect(
+    clippy::panic,
+    reason = "the provocation has to end the task one way or another"
+)]
 fn unreachable_provocation() -> ! {
     panic!("the provoked fault did not happen")
 }

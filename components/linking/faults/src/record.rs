@@ -56,7 +56,11 @@ pub(crate) fn keep(record: FaultRecord) {
     TOTAL.fetch_add(1, Ordering::Relaxed);
     let record = Arc::new(record);
     let mut records = RECORDS.lock();
-    let oldest = if records.len() >= KEPT { records.pop_front() } else { None };
+    let oldest = if records.len() >= KEPT {
+        records.pop_front()
+    } else {
+        None
+    };
     records.push_back(record);
     drop(records);
     drop(oldest);
@@ -67,7 +71,9 @@ pub(crate) fn keep(record: FaultRecord) {
 pub fn records() -> Vec<FaultRecord> {
     let mut kept = Vec::with_capacity(KEPT);
     kept.extend(RECORDS.lock().iter().take(KEPT).cloned());
-    kept.into_iter().map(|record| FaultRecord::clone(&record)).collect()
+    kept.into_iter()
+        .map(|record| FaultRecord::clone(&record))
+        .collect()
 }
 
 /// How many faults there were since the system's start.
@@ -75,4 +81,3 @@ pub fn records() -> Vec<FaultRecord> {
 pub fn total_records() -> u64 {
     TOTAL.load(Ordering::Relaxed)
 }
-

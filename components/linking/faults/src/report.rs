@@ -46,12 +46,20 @@ pub(crate) fn in_interrupt_handler() -> bool {
 
 /// Tells about a panic in the current flow.
 pub(crate) fn panicked(failure: &Failure, location: Option<&Location<'_>>) {
-    tell(&Fault { failure, location, frame: None });
+    tell(&Fault {
+        failure,
+        location,
+        frame: None,
+    });
 }
 
 /// Tells about an exception in interrupted code.
 pub(crate) fn interrupted(frame: &TrapFrame, failure: &Failure) {
-    tell(&Fault { failure, location: None, frame: Some(frame) });
+    tell(&Fault {
+        failure,
+        location: None,
+        frame: Some(frame),
+    });
 }
 
 /// What there is to tell.
@@ -64,7 +72,13 @@ struct Fault<'a> {
 impl fmt::Display for Fault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match task::current() {
-            Some(task) => write!(f, "task {} \"{}\": {}", task.id(), task.name(), self.failure)?,
+            Some(task) => write!(
+                f,
+                "task {} \"{}\": {}",
+                task.id(),
+                task.name(),
+                self.failure
+            )?,
             None => write!(f, "{}", self.failure)?,
         }
         if in_interrupt_handler() {
@@ -84,7 +98,10 @@ impl fmt::Display for Fault<'_> {
 /// Tells about a fault everywhere it belongs.
 fn tell(fault: &Fault<'_>) {
     let Some(reporting) = Reporting::new() else {
-        cpu::emergency_print(format_args!("\nfault while reporting a fault: {}\n", fault.failure));
+        cpu::emergency_print(format_args!(
+            "\nfault while reporting a fault: {}\n",
+            fault.failure
+        ));
         return;
     };
     if in_interrupt_handler() || !cpu::interrupts_enabled() {
@@ -102,7 +119,10 @@ fn tell_in_peace(fault: &Fault<'_>) {
     let page = PAGE.lock().take();
     match page {
         Some(mut page) => {
-            let mut block = Block { bytes: &mut page[..], length: 0 };
+            let mut block = Block {
+                bytes: &mut page[..],
+                length: 0,
+            };
             // A full block is the only failure, and the rest is cut.
             let _ = write!(block, "{fault}");
             let length = block.length;
@@ -140,7 +160,10 @@ fn culprit(fault: &Fault<'_>) -> u64 {
     unwinder::backtrace(&mut |frame| {
         found = frame.lookup;
         loader::resolve(frame.lookup).is_some_and(|location| {
-            matches!(&*location.component, "faults" | "unwinder" | "core" | "alloc" | "heap")
+            matches!(
+                &*location.component,
+                "faults" | "unwinder" | "core" | "alloc" | "heap"
+            )
         })
     });
     found
@@ -173,7 +196,9 @@ fn describe(fault: &Fault<'_>) -> FaultRecord {
 fn write_all(streams: &Arc<dyn Streams>, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         // A task whose output leads nowhere is unwound all the same.
-        let Ok(written) = streams.write_error(bytes) else { return };
+        let Ok(written) = streams.write_error(bytes) else {
+            return;
+        };
         bytes = bytes.get(written.max(1)..).unwrap_or(&[]);
     }
 }
@@ -193,7 +218,11 @@ impl Write for Block<'_> {
         };
         to.copy_from_slice(from);
         self.length += count;
-        if count < text.len() { Err(fmt::Error) } else { Ok(()) }
+        if count < text.len() {
+            Err(fmt::Error)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -214,11 +243,15 @@ impl Reporting {
     /// `None` when it is reporting already, or too many are.
     fn new() -> Option<Self> {
         let me = task::with_current(|task| task.id().0).unwrap_or(NOBODY - 1);
-        if REPORTING.iter().any(|slot| slot.load(Ordering::Relaxed) == me) {
+        if REPORTING
+            .iter()
+            .any(|slot| slot.load(Ordering::Relaxed) == me)
+        {
             return None;
         }
         let free = REPORTING.iter().find(|slot| {
-            slot.compare_exchange(NOBODY, me, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            slot.compare_exchange(NOBODY, me, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
         })?;
         Some(Self(free))
     }

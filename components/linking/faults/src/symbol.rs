@@ -18,7 +18,11 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match loader::resolve(self.0) {
             Some(location) => {
-                write!(f, "{}+{:#x} ({})", location.function, location.offset, location.component)
+                write!(
+                    f,
+                    "{}+{:#x} ({})",
+                    location.function, location.offset, location.component
+                )
             }
             None => write!(f, "{:#x}", self.0),
         }
@@ -65,7 +69,9 @@ pub(crate) fn end_system(
     location: Option<&Location<'_>>,
 ) -> ! {
     if DYING.swap(true, Ordering::Relaxed) {
-        cpu::fatal(format_args!("{failure}, while telling about another failure"));
+        cpu::fatal(format_args!(
+            "{failure}, while telling about another failure"
+        ));
     }
     cpu::emergency_print(format_args!("\nfatal: {failure}\n"));
     if let Some(location) = location {

@@ -33,7 +33,10 @@ pub(crate) fn current_bounds() -> StackBounds {
         start: BOOT_STACK[0].load(Ordering::Relaxed),
         end: BOOT_STACK[1].load(Ordering::Relaxed),
     });
-    StackBounds(VirtualRange { start: range.start.saturating_sub(MAX_RESERVE), ..range })
+    StackBounds(VirtualRange {
+        start: range.start.saturating_sub(MAX_RESERVE),
+        ..range
+    })
 }
 
 /// A frame of a walk.
@@ -59,12 +62,22 @@ extern "C-unwind" fn walk_from_here(registers: &mut Registers, visit: *mut u8) {
     // The first frame is that of `backtrace` itself.
     let mut own = true;
     let mut skip_own = |frame| core::mem::take(&mut own) || visit(frame);
-    walk(Cursor { registers: *registers, exact: false }, current_bounds(), &mut skip_own);
+    walk(
+        Cursor {
+            registers: *registers,
+            exact: false,
+        },
+        current_bounds(),
+        &mut skip_own,
+    );
 }
 
 /// Walks from where the current task was interrupted, as long as `visit` answers true.
 pub fn backtrace_interrupted(frame: &TrapFrame, visit: &mut dyn FnMut(Frame) -> bool) {
-    let cursor = Cursor { registers: Registers::of_interrupted(frame), exact: true };
+    let cursor = Cursor {
+        registers: Registers::of_interrupted(frame),
+        exact: true,
+    };
     walk(cursor, current_bounds(), visit);
 }
 
@@ -73,7 +86,10 @@ pub fn backtrace_interrupted(frame: &TrapFrame, visit: &mut dyn FnMut(Frame) -> 
 /// # Errors
 ///
 /// When what its last switch saved lies outside its stack.
-pub fn backtrace_parked(task: &Task, visit: &mut dyn FnMut(Frame) -> bool) -> Result<(), StepError> {
+pub fn backtrace_parked(
+    task: &Task,
+    visit: &mut dyn FnMut(Frame) -> bool,
+) -> Result<(), StepError> {
     let bounds = StackBounds(task.stack_range());
     let stack_pointer = task.saved_stack_pointer();
     let mut saved = [0; 7];
@@ -83,7 +99,14 @@ pub fn backtrace_parked(task: &Task, visit: &mut dyn FnMut(Frame) -> bool) -> Re
         address = address.wrapping_add(8);
     }
     let registers = Registers::of_parked(saved, address);
-    walk(Cursor { registers, exact: false }, bounds, visit);
+    walk(
+        Cursor {
+            registers,
+            exact: false,
+        },
+        bounds,
+        visit,
+    );
     Ok(())
 }
 
@@ -98,7 +121,9 @@ fn walk(mut cursor: Cursor, bounds: StackBounds, visit: &mut dyn FnMut(Frame) ->
             return;
         }
         // The end of the tables is the end of the stack: where a task began.
-        let Ok(view) = cursor.view(bounds, false) else { return };
+        let Ok(view) = cursor.view(bounds, false) else {
+            return;
+        };
         cursor = view.caller;
     }
 }

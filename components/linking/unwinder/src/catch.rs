@@ -95,9 +95,8 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Failure> {
     let landing = unsafe { &raw mut (*pointer).landing };
     // SAFETY: `call` takes a pointer to exactly such a `body`; `landing` is valid until this
     // function ends, and the word that leads to it is reset before that.
-    let unwound = unsafe {
-        registers::call_with_landing(ptr::from_mut(&mut body).cast(), call, landing)
-    };
+    let unwound =
+        unsafe { registers::call_with_landing(ptr::from_mut(&mut body).cast(), call, landing) };
     let record = record.into_inner();
     task.catch_word().store(record.previous, Ordering::Relaxed);
     if unwound == 0 {
@@ -136,8 +135,9 @@ fn arrive(record: Record, task: &Task) -> Failure {
     note(task.id(), record.loss);
     // An unwinding always stores why before it starts.
     let failure = record.failure.unwrap_or(Failure::Killed);
-    if matches!(failure, Failure::StackOverflow { .. }) {
-        // All that used the reserve has been unwound: the next overflow is to fault again.
+    if record.landing.stack_pointer() > task.stack_range().start {
+        // What used the stack's reserve, if anything did, has been unwound: the next overflow is to
+        // fault again.
         task.with_stack(Stack::unmap_reserve);
     }
     failure
@@ -191,7 +191,10 @@ impl Losses {
 }
 
 #[used]
-static LOSSES: IrqMutex<Losses> = IrqMutex::new(Losses { kept: [None; KEPT], total: 0 });
+static LOSSES: IrqMutex<Losses> = IrqMutex::new(Losses {
+    kept: [None; KEPT],
+    total: 0,
+});
 
 /// What unwindings could not drop since the system's start.
 #[must_use]
@@ -201,10 +204,20 @@ pub fn losses() -> Losses {
 
 fn note(task: TaskId, counts: LossCounts) {
     if counts.failed_drops > 0 {
-        keep(Loss { task, kind: LossKind::FailedDrops { count: counts.failed_drops } });
+        keep(Loss {
+            task,
+            kind: LossKind::FailedDrops {
+                count: counts.failed_drops,
+            },
+        });
     }
     if counts.leapt_bytes > 0 {
-        keep(Loss { task, kind: LossKind::Stack { bytes: counts.leapt_bytes } });
+        keep(Loss {
+            task,
+            kind: LossKind::Stack {
+                bytes: counts.leapt_bytes,
+            },
+        });
     }
 }
 

@@ -82,13 +82,17 @@ impl Cursor {
     /// An address inside the instruction that was being executed.
     pub(crate) const fn lookup_address(&self) -> u64 {
         let instruction = self.registers.instruction();
-        if self.exact { instruction } else { instruction.wrapping_sub(1) }
+        if self.exact {
+            instruction
+        } else {
+            instruction.wrapping_sub(1)
+        }
     }
 
     /// Looks at the frame; `with_pad` when its landing pad is wanted too.
     pub(crate) fn view(&self, bounds: StackBounds, with_pad: bool) -> Result<FrameView, StepError> {
         let address = self.lookup_address();
-        if layout::STUBS <= address && address < layout::STUBS_END {
+        if (layout::STUBS..layout::STUBS_END).contains(&address) {
             return self.leaf_view(bounds); // A stub has pushed nothing.
         }
         let Some(table) = finder::find(address) else {
@@ -96,7 +100,11 @@ impl Cursor {
         };
         let section = Section::new(table);
         let entry = section.entry()?;
-        let pad = if with_pad { section.pad(&entry, address)? } else { None };
+        let pad = if with_pad {
+            section.pad(&entry, address)?
+        } else {
+            None
+        };
         let mut context = UnwindContext::<usize, OnStack>::new_in();
         let row = entry
             .unwind_info_for_address(&section.frames, &section.bases, &mut context, address)
@@ -105,7 +113,10 @@ impl Cursor {
         let registers = self.caller_registers(row, cfa, bounds)?;
         let signal = entry.is_signal_trampoline();
         Ok(FrameView {
-            caller: Cursor { registers, exact: signal },
+            caller: Cursor {
+                registers,
+                exact: signal,
+            },
             pad,
             trap_frame: signal.then_some(cfa),
         })
@@ -117,8 +128,15 @@ impl Cursor {
         let mut registers = self.registers;
         registers.set_instruction(bounds.read(stack_pointer)?);
         registers.set_stack_pointer(stack_pointer.wrapping_add(8));
-        let caller = Cursor { registers, exact: false };
-        Ok(FrameView { caller, pad: None, trap_frame: None })
+        let caller = Cursor {
+            registers,
+            exact: false,
+        };
+        Ok(FrameView {
+            caller,
+            pad: None,
+            trap_frame: None,
+        })
     }
 
     /// A call through a wild pointer faults at its target: what it pushed leads back.
@@ -128,7 +146,9 @@ impl Cursor {
             return Err(nothing);
         }
         let view = self.leaf_view(bounds)?;
-        finder::find(view.caller.lookup_address()).map(|_| view).ok_or(nothing)
+        finder::find(view.caller.lookup_address())
+            .map(|_| view)
+            .ok_or(nothing)
     }
 
     /// The canonical frame address: the caller's stack pointer, in all but interrupt entries.
@@ -162,7 +182,9 @@ impl Cursor {
                 RegisterRule::SameValue => continue,
                 _ => return Err(StepError::Unsupported),
             };
-            registers.set(register.0, value).ok_or(StepError::Unsupported)?;
+            registers
+                .set(register.0, value)
+                .ok_or(StepError::Unsupported)?;
         }
         Ok(registers)
     }
@@ -183,7 +205,11 @@ impl Section {
             .set_eh_frame(table.eh_frame.start)
             .set_text(table.text.start);
         let frames = EhFrame::from(EndianSlice::new(bytes(table.eh_frame), LittleEndian));
-        Self { table, frames, bases }
+        Self {
+            table,
+            frames,
+            bases,
+        }
     }
 
     fn entry(&self) -> Result<FrameDescriptionEntry<Bytes>, StepError> {
@@ -210,7 +236,10 @@ impl Section {
         if !range.contains(lsda) {
             return Err(StepError::LandingPads(LsdaError::Truncated));
         }
-        let table = bytes(VirtualRange { start: lsda, end: range.end });
+        let table = bytes(VirtualRange {
+            start: lsda,
+            end: range.end,
+        });
         let start = entry.initial_address();
         let pad = lsda::cleanup_pad(table, address.wrapping_sub(start))
             .map_err(StepError::LandingPads)?;

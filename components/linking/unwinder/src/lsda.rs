@@ -24,7 +24,10 @@ impl fmt::Display for LsdaError {
         match self {
             Self::Truncated => f.write_str("landing-pad table ends inside a value"),
             Self::Encoding(encoding) => {
-                write!(f, "landing-pad table uses the unknown encoding {encoding:#04x}")
+                write!(
+                    f,
+                    "landing-pad table uses the unknown encoding {encoding:#04x}"
+                )
             }
         }
     }
@@ -48,7 +51,10 @@ pub(crate) fn cleanup_pad(table: &[u8], offset: u64) -> Result<Option<u64>, Lsda
     }
     let encoding = reader.byte()?;
     let length = usize::try_from(reader.unsigned()?).map_err(|_| LsdaError::Truncated)?;
-    let (sites, actions) = reader.rest.split_at_checked(length).ok_or(LsdaError::Truncated)?;
+    let (sites, actions) = reader
+        .rest
+        .split_at_checked(length)
+        .ok_or(LsdaError::Truncated)?;
     let mut sites = Reader { rest: sites };
     while !sites.rest.is_empty() {
         let start = sites.encoded(encoding)?;
@@ -60,7 +66,11 @@ pub(crate) fn cleanup_pad(table: &[u8], offset: u64) -> Result<Option<u64>, Lsda
             return Ok(None);
         }
         if offset - start < length {
-            return Ok(if pad != 0 && is_cleanup(actions, action)? { Some(pad) } else { None });
+            return Ok(if pad != 0 && is_cleanup(actions, action)? {
+                Some(pad)
+            } else {
+                None
+            });
         }
     }
     Ok(None)
@@ -69,12 +79,16 @@ pub(crate) fn cleanup_pad(table: &[u8], offset: u64) -> Result<Option<u64>, Lsda
 /// Whether the chain of actions that begins at `action` (1 more than an offset; 0 for none) lets
 /// the pad clean up.
 fn is_cleanup(actions: &[u8], action: u64) -> Result<bool, LsdaError> {
-    let Some(first) = action.checked_sub(1) else { return Ok(true) };
+    let Some(first) = action.checked_sub(1) else {
+        return Ok(true);
+    };
     let mut position = i64::try_from(first).map_err(|_| LsdaError::Truncated)?;
     // A chain has a link for each clause of a pad; a longer one goes in a circle.
     for _ in 0..64 {
         let at = usize::try_from(position).map_err(|_| LsdaError::Truncated)?;
-        let mut reader = Reader { rest: actions.get(at..).ok_or(LsdaError::Truncated)? };
+        let mut reader = Reader {
+            rest: actions.get(at..).ok_or(LsdaError::Truncated)?,
+        };
         let before = reader.rest.len();
         let filter = reader.signed()?;
         if filter == 0 {
@@ -144,7 +158,11 @@ impl Reader<'_> {
             shift += 7;
             if byte & 0x80 == 0 {
                 let negative = byte & 0x40 != 0;
-                let sign = if negative { (-1_i64).checked_shl(shift).unwrap_or(0) } else { 0 };
+                let sign = if negative {
+                    (-1_i64).checked_shl(shift).unwrap_or(0)
+                } else {
+                    0
+                };
                 return Ok(value | sign);
             }
         }
@@ -157,11 +175,25 @@ mod tests {
 
     /// Three call sites: without pad, cleanup, filter (what `panic_in_cleanup` is reached by).
     const TABLE: &[u8] = &[
-        0xFF, 0x00, 0x1C, 0x01, 0x0C, // no pad base, types at 28, ULEB128, 12 bytes of sites
-        0x00, 0x04, 0x00, 0x00, // 0..4: none
-        0x04, 0x80 ^ 0x86, 0x20, 0x00, // 4..10: pad 32, cleanup
-        0x10, 0x04, 0x30, 0x01, // 16..20: pad 48, first action
-        0x7F, 0x00, // filter -1, end of chain
+        0xFF,
+        0x00,
+        0x1C,
+        0x01,
+        0x0C, // no pad base, types at 28, ULEB128, 12 bytes of sites
+        0x00,
+        0x04,
+        0x00,
+        0x00, // 0..4: none
+        0x04,
+        0x80 ^ 0x86,
+        0x20,
+        0x00, // 4..10: pad 32, cleanup
+        0x10,
+        0x04,
+        0x30,
+        0x01, // 16..20: pad 48, first action
+        0x7F,
+        0x00, // filter -1, end of chain
         0xAA,
     ];
 

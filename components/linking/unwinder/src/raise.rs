@@ -33,7 +33,13 @@ pub fn unwind_current(failure: Failure) -> ! {
 extern "C-unwind" fn from_here(registers: &mut Registers, failure: *mut u8) {
     // SAFETY: `unwind_current` passes a pointer to its failure, which it does not use again.
     let failure = unsafe { failure.cast::<Failure>().read() };
-    raise(Cursor { registers: *registers, exact: false }, failure)
+    raise(
+        Cursor {
+            registers: *registers,
+            exact: false,
+        },
+        failure,
+    )
 }
 
 /// Unwinds the current task from where it was interrupted.
@@ -41,7 +47,13 @@ extern "C-unwind" fn from_here(registers: &mut Registers, failure: *mut u8) {
 /// The caller must be on the task's own stack below what `frame` interrupted, or on a stack that may
 /// be left for good.
 pub fn unwind_from(frame: &TrapFrame, failure: Failure) -> ! {
-    raise(Cursor { registers: Registers::of_interrupted(frame), exact: true }, failure)
+    raise(
+        Cursor {
+            registers: Registers::of_interrupted(frame),
+            exact: true,
+        },
+        failure,
+    )
 }
 
 /// Makes an interrupted task unwind from where it was when the interrupt returns; whether it can.
@@ -53,12 +65,10 @@ pub fn unwind_interrupted(frame: &mut TrapFrame, failure: Failure) -> bool {
 /// interrupts as the interrupted code had them.
 ///
 /// The interrupted stack must have room for it; after an overflow, its reserve must be mapped.
-pub fn report_and_unwind(
-    frame: &mut TrapFrame,
-    failure: Failure,
-    report: Option<Report>,
-) -> bool {
-    let Some(record) = catch::innermost() else { return false };
+pub fn report_and_unwind(frame: &mut TrapFrame, failure: Failure, report: Option<Report>) -> bool {
+    let Some(record) = catch::innermost() else {
+        return false;
+    };
     // SAFETY: the record lies in the frame of a catch of this task, which waits for its body.
     unsafe { (*record).pending = Some(Pending { failure, report }) };
     // SAFETY: `unwind_pending` never returns to the interrupted code; the stack has the room that
@@ -86,7 +96,9 @@ unsafe extern "C-unwind" fn unwind_pending(frame: *mut TrapFrame) -> ! {
 /// Makes an interrupted task leave for its innermost catch when the interrupt returns, without
 /// running a drop: for a stack that nothing can run on any more. Whether it can.
 pub fn leap_interrupted(frame: &mut TrapFrame, failure: Failure) -> bool {
-    let Some(record) = catch::innermost() else { return false };
+    let Some(record) = catch::innermost() else {
+        return false;
+    };
     // SAFETY: as in `report_and_unwind`.
     let record = unsafe { &mut *record };
     let destination = record.landing.stack_pointer();
@@ -104,7 +116,9 @@ fn raise(cursor: Cursor, failure: Failure) -> ! {
         unwind_handler(cursor);
     }
     let Some(record) = catch::innermost() else {
-        cpu::fatal(format_args!("{failure}, outside of anything that could be ended instead"));
+        cpu::fatal(format_args!(
+            "{failure}, outside of anything that could be ended instead"
+        ));
     };
     // SAFETY: the record lies in the frame of a catch of this task, which waits for its body, and
     // nothing else refers to it meanwhile.
@@ -175,7 +189,11 @@ fn outwards(cursor: &Cursor, bounds: StackBounds) -> Result<FrameView, StepError
     }
     let view = cursor.view(bounds, true)?;
     let next = view.caller.registers.stack_pointer();
-    if next <= stack_pointer { Err(StepError::OutsideStack(next)) } else { Ok(view) }
+    if next <= stack_pointer {
+        Err(StepError::OutsideStack(next))
+    } else {
+        Ok(view)
+    }
 }
 
 /// Goes on with a cleanup pad.
@@ -198,7 +216,10 @@ fn restore_interrupt_flag(trap_frame: u64, bounds: StackBounds) {
 
 /// Goes on with an unwinding behind a pad whose end is called from `registers`.
 pub(crate) extern "C-unwind" fn resume(registers: &mut Registers, exception: u64) -> ! {
-    let cursor = Cursor { registers: *registers, exact: false };
+    let cursor = Cursor {
+        registers: *registers,
+        exact: false,
+    };
     if exception == INTERRUPT {
         unwind_handler(cursor);
     }

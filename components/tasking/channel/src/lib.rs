@@ -24,14 +24,22 @@ use wait_queue::WaitQueue;
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let capacity = capacity.max(1);
     let shared = Arc::new(Shared {
-        buffer: Mutex::new(Buffer { values: VecDeque::with_capacity(capacity), closed: false }),
+        buffer: Mutex::new(Buffer {
+            values: VecDeque::with_capacity(capacity),
+            closed: false,
+        }),
         capacity,
         not_full: WaitQueue::new(),
         not_empty: WaitQueue::new(),
         senders: AtomicUsize::new(1),
         receivers: AtomicUsize::new(1),
     });
-    (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
+    (
+        Sender {
+            shared: Arc::clone(&shared),
+        },
+        Receiver { shared },
+    )
 }
 
 struct Shared<T> {
@@ -73,7 +81,11 @@ impl<T> Shared<T> {
         let mut buffer = self.buffer.lock();
         let closed = buffer.closed;
         let Some(value) = buffer.values.pop_front() else {
-            return Err(if closed { TryReceiveError::Closed } else { TryReceiveError::Empty });
+            return Err(if closed {
+                TryReceiveError::Closed
+            } else {
+                TryReceiveError::Empty
+            });
         };
         drop(buffer);
         self.not_full.wake_one();
@@ -94,14 +106,16 @@ impl<T> Sender<T> {
     /// Gives the value back when the channel is closed.
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         let mut value = Some(value);
-        self.shared.not_full.wait_for(|| match self.shared.try_send(value.take()?) {
-            Ok(()) => Some(Ok(())),
-            Err(TrySendError::Closed(back)) => Some(Err(SendError(back))),
-            Err(TrySendError::Full(back)) => {
-                value = Some(back);
-                None
-            }
-        })
+        self.shared
+            .not_full
+            .wait_for(|| match self.shared.try_send(value.take()?) {
+                Ok(()) => Some(Ok(())),
+                Err(TrySendError::Closed(back)) => Some(Err(SendError(back))),
+                Err(TrySendError::Full(back)) => {
+                    value = Some(back);
+                    None
+                }
+            })
     }
 
     /// Sends `value` if there is room.
@@ -122,7 +136,9 @@ impl<T> Sender<T> {
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         self.shared.senders.fetch_add(1, Ordering::Relaxed);
-        Self { shared: Arc::clone(&self.shared) }
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 
@@ -146,11 +162,13 @@ impl<T> Receiver<T> {
     ///
     /// When the channel is closed and empty.
     pub fn receive(&self) -> Result<T, Closed> {
-        self.shared.not_empty.wait_for(|| match self.shared.try_receive() {
-            Ok(value) => Some(Ok(value)),
-            Err(TryReceiveError::Closed) => Some(Err(Closed)),
-            Err(TryReceiveError::Empty) => None,
-        })
+        self.shared
+            .not_empty
+            .wait_for(|| match self.shared.try_receive() {
+                Ok(value) => Some(Ok(value)),
+                Err(TryReceiveError::Closed) => Some(Err(Closed)),
+                Err(TryReceiveError::Empty) => None,
+            })
     }
 
     /// Receives the next value if there is one.
@@ -171,7 +189,9 @@ impl<T> Receiver<T> {
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
         self.shared.receivers.fetch_add(1, Ordering::Relaxed);
-        Self { shared: Arc::clone(&self.shared) }
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 

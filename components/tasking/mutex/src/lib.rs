@@ -72,7 +72,8 @@ impl<T: ?Sized> Mutex<T> {
             return guard;
         }
         self.check_not_ours();
-        self.waiting.wait_for(|| self.try_lock().or_else(|| self.take_over()))
+        self.waiting
+            .wait_for(|| self.try_lock().or_else(|| self.take_over()))
     }
 
     /// Waits for the mutex and takes it. A safe point if it has to wait.
@@ -87,7 +88,11 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn lock_checked(&self) -> Result<MutexGuard<'_, T>, Poisoned<'_, T>> {
         let guard = self.lock();
-        if self.is_poisoned() { Err(Poisoned(guard)) } else { Ok(guard) }
+        if self.is_poisoned() {
+            Err(Poisoned(guard))
+        } else {
+            Ok(guard)
+        }
     }
 
     /// Takes the mutex if it is free, poisoned or not.
@@ -126,8 +131,13 @@ impl<T: ?Sized> Mutex<T> {
 
     fn acquire_from(&self, before: u64) -> Option<MutexGuard<'_, T>> {
         let me = me();
-        self.owner.compare_exchange(before, me, Ordering::Acquire, Ordering::Relaxed).ok()?;
-        Some(MutexGuard { mutex: self, unwinding: unwindings() })
+        self.owner
+            .compare_exchange(before, me, Ordering::Acquire, Ordering::Relaxed)
+            .ok()?;
+        Some(MutexGuard {
+            mutex: self,
+            unwinding: unwindings(),
+        })
     }
 
     #[track_caller]

@@ -1,8 +1,7 @@
 //! Making tasks and waiting for their end.
 
 use crate::{
-    Failure, State, Streams, Task, TaskId, WaitList, block, catch, current, ending,
-    info,
+    Failure, State, Streams, Task, TaskId, WaitList, block, catch, current, ending, info,
     policy::{self, Reason},
     safe_point, schedule, streams, switch,
     task::{Kind, Parts},
@@ -116,7 +115,12 @@ impl Builder {
     pub(crate) fn build(self, body: crate::task::Body) -> Result<Arc<Task>, SpawnError> {
         let stack = match Stack::allocate(self.stack_size) {
             Ok(stack) => stack,
-            Err(error) => return Err(SpawnError::Stack { name: self.name, error }),
+            Err(error) => {
+                return Err(SpawnError::Stack {
+                    name: self.name,
+                    error,
+                });
+            }
         };
         let stack_range = stack.range();
         // SAFETY: the stack is fresh, mapped, at least a page long, and ours.
@@ -215,6 +219,7 @@ pub(crate) fn run_current() -> ! {
     let mut body = with_current(|task| task.body.lock().take()).flatten();
     let result = catch(&mut || {
         if let Some(body) = body.take() {
+            safe_point(); // It may have been killed before it began.
             body();
         }
     });

@@ -32,7 +32,10 @@ pub(crate) fn hand_to_reaper(task: Arc<Task>) {
 
 /// Starts the reaper.
 pub(crate) fn start_reaper() -> Result<(), SpawnError> {
-    let handle = Builder::new("reaper").component("task").essential().spawn(reap)?;
+    let handle = Builder::new("reaper")
+        .component("task")
+        .essential()
+        .spawn(reap)?;
     *REAPER.lock() = Some(Arc::clone(handle.task()));
     Ok(())
 }

@@ -52,7 +52,11 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panic { message } => write!(f, "panic: {message}"),
-            Self::Exception { vector, error_code, address } => write!(
+            Self::Exception {
+                vector,
+                error_code,
+                address,
+            } => write!(
                 f,
                 "{} (vector {vector}, error code {error_code:#x}) at {address:#x}",
                 exception_name(*vector)
@@ -102,7 +106,10 @@ impl Message {
     /// What `text` displays, cut at 160 bytes.
     #[must_use]
     pub fn new(text: impl fmt::Display) -> Self {
-        let mut message = Self { bytes: [0; MESSAGE_CAPACITY], length: 0 };
+        let mut message = Self {
+            bytes: [0; MESSAGE_CAPACITY],
+            length: 0,
+        };
         // A full buffer is the only failure, and a cut message is what is promised.
         let _ = write!(message, "{text}");
         message
@@ -122,7 +129,10 @@ impl Write for Message {
             let mut encoded = [0; 4];
             let bytes = character.encode_utf8(&mut encoded).as_bytes();
             let end = self.length.checked_add(bytes.len()).ok_or(fmt::Error)?;
-            self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(bytes);
+            self.bytes
+                .get_mut(self.length..end)
+                .ok_or(fmt::Error)?
+                .copy_from_slice(bytes);
             self.length = end;
         }
         Ok(())

@@ -33,7 +33,11 @@ static APPLICATION_TEXT: IrqMutex<Option<IsApplicationText>> = IrqMutex::new(Non
 
 /// Registers the unwinder.
 pub fn register_unwinder(catch: Catch, unwind: Unwind, unwind_interrupted: UnwindInterrupted) {
-    *UNWINDER.lock() = Some(Unwinder { catch, unwind, unwind_interrupted });
+    *UNWINDER.lock() = Some(Unwinder {
+        catch,
+        unwind,
+        unwind_interrupted,
+    });
 }
 
 /// Registers the predicate by which a task that loops in an application's own code may be unwound
@@ -65,7 +69,10 @@ pub fn unwind(failure: Failure) -> ! {
     let unwinder = *UNWINDER.lock();
     match unwinder {
         Some(unwinder) => (unwinder.unwind)(failure),
-        #[expect(clippy::panic, reason = "the fault supervisor reports it and stops the system")]
+        #[expect(
+            clippy::panic,
+            reason = "the fault supervisor reports it and stops the system"
+        )]
         None => panic!("{failure}, and there is no unwinder yet"),
     }
 }

@@ -44,7 +44,11 @@ pub(crate) fn leave(task: &Task) {
 /// The task with this number, if it has not ended.
 #[must_use]
 pub fn find(id: TaskId) -> Option<Arc<Task>> {
-    TABLE.lock().iter().find(|task| task.id() == id).map(Task::reference)
+    TABLE
+        .lock()
+        .iter()
+        .find(|task| task.id() == id)
+        .map(Task::reference)
 }
 
 /// A look at every task that has not ended, in the order in which they were made.
@@ -86,7 +90,10 @@ fn look(task: &Task) -> TaskInfo {
         state: task.state(),
         cpu_ns: clock::ticks_to_ns(cycles),
         stack_size: range.len(),
-        stack_used: range.end.saturating_sub(task.saved_stack_pointer()).min(range.len()),
+        stack_used: range
+            .end
+            .saturating_sub(task.saved_stack_pointer())
+            .min(range.len()),
         killed: task.is_killed(),
     }
 }

@@ -45,9 +45,7 @@ pub fn kill(id: TaskId) -> Result<(), KillError> {
 /// Whether a kill of `task` may be carried out now: not while its drops run, nor while it asks for
 /// a delay.
 pub(crate) fn due(task: &Task) -> bool {
-    task.is_killed()
-        && !task.is_unwinding()
-        && task.kill_deferrals.load(Ordering::Relaxed) == 0
+    task.is_killed() && !task.is_unwinding() && task.kill_deferrals.load(Ordering::Relaxed) == 0
 }
 
 /// Whether the current task has been killed and should make for a safe point.
@@ -76,7 +74,9 @@ impl KillDeferral {
     /// Defers kills of the current task.
     pub fn new() -> Self {
         with_current(|task| task.kill_deferrals.fetch_add(1, Ordering::Relaxed));
-        Self { not_send: core::marker::PhantomData }
+        Self {
+            not_send: core::marker::PhantomData,
+        }
     }
 }
 

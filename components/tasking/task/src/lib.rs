@@ -24,7 +24,7 @@
 //! `unwinder` registers itself as [`register_unwinder`], `loader` says which text belongs to an
 //! application ([`register_application_text`]). Left out: wait queues, locks and channels (crates of
 //! their own), and any policy.
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
 
@@ -47,7 +47,8 @@ mod timers;
 pub use builder::{Builder, DEFAULT_STACK_SIZE, JoinHandle, SpawnError, spawn};
 pub use failure::{Failure, Message};
 pub use hooks::{
-    Catch, IsApplicationText, Unwind, UnwindInterrupted, catch, register_application_text, register_unwinder, unwind,
+    Catch, IsApplicationText, Unwind, UnwindInterrupted, catch, register_application_text,
+    register_unwinder, unwind,
 };
 pub use info::{TaskInfo, find, is_alive, tasks};
 pub use kill::{KillDeferral, KillError, kill, killed, safe_point};

@@ -39,7 +39,9 @@ static CPUS: [PerCpu; MAX_CPUS] = [const { PerCpu::new() }; MAX_CPUS];
 
 /// The share of `cpu`, if this scheduler serves it.
 pub(crate) fn of(cpu: CpuId) -> Option<&'static PerCpu> {
-    usize::try_from(cpu.0).ok().and_then(|index| CPUS.get(index))
+    usize::try_from(cpu.0)
+        .ok()
+        .and_then(|index| CPUS.get(index))
 }
 
 /// The share of the CPU that runs this; interrupts must be off.
@@ -66,7 +68,9 @@ pub(crate) fn set_current(task: Arc<Task>) -> Option<Arc<Task>> {
 
 /// Keeps the task that this CPU is leaving until the switch is over.
 pub(crate) fn set_previous(task: Arc<Task>) {
-    this().previous.store(Arc::into_raw(task).cast_mut(), Ordering::Relaxed);
+    this()
+        .previous
+        .store(Arc::into_raw(task).cast_mut(), Ordering::Relaxed);
 }
 
 /// The task that this CPU has just left.
@@ -82,7 +86,9 @@ pub(crate) fn take_previous() -> Option<Arc<Task>> {
 /// Gives `cpu` its idle task.
 pub(crate) fn set_idle(cpu: CpuId, task: Arc<Task>) {
     if let Some(share) = of(cpu) {
-        share.idle.store(Arc::into_raw(task).cast_mut(), Ordering::Release);
+        share
+            .idle
+            .store(Arc::into_raw(task).cast_mut(), Ordering::Release);
     }
 }
 

@@ -99,7 +99,9 @@ pub fn register_policy(policy: &'static dyn SchedulingPolicy) -> Result<(), Poli
     let mut slot = POLICY.lock();
     let before = *slot;
     if let Some(before) = before.filter(|before| before.name() == policy.name()) {
-        return Err(PolicyError::InUse { name: before.name() });
+        return Err(PolicyError::InUse {
+            name: before.name(),
+        });
     }
     *slot = Some(policy);
     drop(slot);

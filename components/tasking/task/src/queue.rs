@@ -112,7 +112,9 @@ pub(crate) struct TimerQueue {
 
 impl TimerQueue {
     pub(crate) const fn new() -> Self {
-        Self { list: LinkedList::new(TimerLink::NEW) }
+        Self {
+            list: LinkedList::new(TimerLink::NEW),
+        }
     }
 
     /// Adds `task` by its deadline, unless it is in already.
@@ -121,7 +123,10 @@ impl TimerQueue {
             return;
         }
         let mut cursor = self.list.front_mut();
-        while cursor.get().is_some_and(|other| other.deadline_ns() <= task.deadline_ns()) {
+        while cursor
+            .get()
+            .is_some_and(|other| other.deadline_ns() <= task.deadline_ns())
+        {
             cursor.move_next();
         }
         cursor.insert_before(task);
@@ -149,5 +154,101 @@ impl TimerQueue {
             cursor.move_next();
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        NullStreams, State, TaskId,
+        task::{Kind, Parts},
+    };
+    use alloc::{string::String, vec::Vec};
+    use core::sync::atomic::Ordering;
+    use handover::VirtualRange;
+
+    fn task(id: u64) -> Arc<Task> {
+        Arc::new(Task::new(Parts {
+            id: TaskId(id),
+            name: String::new(),
+            component: String::new(),
+            kind: Kind::Ordinary,
+            state: State::Runnable,
+            stack_range: VirtualRange::default(),
+            stack: None,
+            saved_stack_pointer: 0,
+            body: None,
+            streams: Arc::new(NullStreams),
+        }))
+    }
+
+    #[test]
+    fn gives_tasks_in_the_order_in_which_they_came() {
+        let mut queue = RunQueue::new();
+        for id in 0..5 {
+            assert!(queue.push_back(task(id)).is_ok());
+        }
+        let order: Vec<u64> = core::iter::from_fn(|| queue.pop_front())
+            .map(|t| t.id().0)
+            .collect();
+        assert_eq!(order, [0, 1, 2, 3, 4]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn refuses_a_task_that_is_in_a_queue_of_the_kind() {
+        let (mut one, mut other) = (RunQueue::new(), RunQueue::new());
+        let mut waiting = WaitList::new();
+        let task = task(1);
+        assert!(one.push_back(Arc::clone(&task)).is_ok());
+        assert!(one.push_back(Arc::clone(&task)).is_err());
+        assert!(other.push_back(Arc::clone(&task)).is_err());
+        assert!(
+            waiting.push_back(Arc::clone(&task)).is_ok(),
+            "another kind has its own link"
+        );
+        assert_eq!(Arc::strong_count(&task), 3);
+        one.pop_front();
+        waiting.pop_front();
+        assert!(other.push_back(Arc::clone(&task)).is_ok());
+        drop(other);
+        assert_eq!(
+            Arc::strong_count(&task),
+            1,
+            "a dropped queue lets go of its tasks"
+        );
+    }
+
+    #[test]
+    fn takes_out_of_the_middle() {
+        let mut queue = WaitList::new();
+        let tasks: Vec<_> = (0..3).map(task).collect();
+        for task in &tasks {
+            assert!(queue.push_back(Arc::clone(task)).is_ok());
+        }
+        assert!(queue.remove(&tasks[1]).is_some());
+        assert!(queue.remove(&tasks[1]).is_none());
+        let left: Vec<u64> = queue.iter().map(|task| task.id().0).collect();
+        assert_eq!(left, [0, 2]);
+        while queue.pop_front().is_some() {}
+    }
+
+    #[test]
+    fn wakes_sleepers_by_deadline_and_in_order() {
+        let mut queue = TimerQueue::new();
+        let tasks: Vec<_> = (0..4).map(task).collect();
+        for (task, deadline) in tasks.iter().zip([30, 10, 20, 10]) {
+            task.deadline_ns.store(deadline, Ordering::Relaxed);
+            queue.insert(Arc::clone(task));
+        }
+        queue.insert(Arc::clone(&tasks[0])); // Twice changes nothing.
+        assert!(queue.pop_due(9).is_none());
+        let due: Vec<u64> = core::iter::from_fn(|| queue.pop_due(20))
+            .map(|task| task.id().0)
+            .collect();
+        assert_eq!(due, [1, 3, 2]);
+        assert!(queue.remove(&tasks[0]).is_some());
+        assert!(queue.pop_due(u64::MAX).is_none());
     }
 }

@@ -1,11 +1,8 @@
 //! Giving up the CPU and getting it back.
 
 use crate::{
-    State, Task, builder, hooks, kill, per_cpu, policy,
-    policy::Reason,
-    safe_point, switch,
-    task::Kind,
-    timers,
+    State, Task, builder, hooks, kill, per_cpu, policy, policy::Reason, safe_point, switch,
+    task::Kind, timers,
 };
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
@@ -149,13 +146,17 @@ fn account(current: &Task) {
     let share = per_cpu::this();
     let now = cpu::timestamp();
     let before = share.switched_at.swap(now, Ordering::Relaxed);
-    current.cycles.fetch_add(now.saturating_sub(before), Ordering::Relaxed);
+    current
+        .cycles
+        .fetch_add(now.saturating_sub(before), Ordering::Relaxed);
     share.switches.fetch_add(1, Ordering::Relaxed);
 }
 
 /// The first thing that a task does when it has got the CPU: lets go of the task before it.
 pub(crate) fn finish_switch() {
-    let Some(previous) = per_cpu::take_previous() else { return };
+    let Some(previous) = per_cpu::take_previous() else {
+        return;
+    };
     let ended = previous.state() == State::Ended;
     previous.on_cpu.store(false, Ordering::Release);
     if ended {

@@ -15,7 +15,10 @@ const IDLE_STACK_SIZE: usize = 16 * 1024;
 /// Makes the flow that calls this the first task, gives it company, and lets interrupts preempt.
 pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
     adopt_boot_flow(handover.boot_stack);
-    let idle = Builder::new("idle").component("task").stack_size(IDLE_STACK_SIZE).idle();
+    let idle = Builder::new("idle")
+        .component("task")
+        .stack_size(IDLE_STACK_SIZE)
+        .idle();
     let idle = idle.build(Box::new(|| schedule::idle()))?;
     info::enter(&idle);
     per_cpu::set_idle(cpu::current_cpu(), idle);
@@ -41,6 +44,8 @@ fn adopt_boot_flow(stack_range: VirtualRange) {
     }));
     info::enter(&task);
     let _off = cpu::InterruptsOff::new();
-    per_cpu::this().switched_at.store(cpu::timestamp(), Ordering::Relaxed);
+    per_cpu::this()
+        .switched_at
+        .store(cpu::timestamp(), Ordering::Relaxed);
     per_cpu::set_current(task);
 }

@@ -240,7 +240,8 @@ impl Task {
     /// Whether `address` lies in the guard below the task's stack.
     #[must_use]
     pub fn guard_contains(&self, address: u64) -> bool {
-        self.with_stack(|stack| stack.guard_contains(address)).unwrap_or(false)
+        self.with_stack(|stack| stack.guard_contains(address))
+            .unwrap_or(false)
     }
 
     /// Runs `operation` on the task's stack, if it has one of its own.
@@ -296,7 +297,8 @@ impl Task {
     /// Puts it back. For the unwinder, when an unwinding arrives at its catch.
     pub fn set_unwind_state(&self, state: UnwindState) {
         self.unwinding.store(state.unwinding, Ordering::Relaxed);
-        self.kill_deferrals.store(state.kill_deferrals, Ordering::Relaxed);
+        self.kill_deferrals
+            .store(state.kill_deferrals, Ordering::Relaxed);
     }
 
     /// The number of unwindings under way.

@@ -31,7 +31,10 @@ impl WaitQueue {
     /// A queue in which nobody waits.
     #[must_use]
     pub const fn new() -> Self {
-        Self { wake_ups: AtomicU64::new(0), waiting: IrqMutex::new(WaitList::new()) }
+        Self {
+            wake_ups: AtomicU64::new(0),
+            waiting: IrqMutex::new(WaitList::new()),
+        }
     }
 
     /// Waits until `condition` is true. A safe point.
@@ -132,6 +135,8 @@ impl Default for WaitQueue {
 
 impl fmt::Debug for WaitQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitQueue").field("has_waiters", &self.has_waiters()).finish()
+        f.debug_struct("WaitQueue")
+            .field("has_waiters", &self.has_waiters())
+            .finish()
     }
 }
