@@ -1,7 +1,7 @@
 //! The object as sections, symbols and relocations that name what they point to.
 
 use crate::DigestError;
-use object::elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_STRINGS, SHF_WRITE};
+use object::elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_GNU_RETAIN, SHF_STRINGS, SHF_WRITE};
 use object::read::elf::{ElfFile64, SectionHeader as _};
 use object::{
     LittleEndian, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget,
@@ -65,6 +65,8 @@ pub(crate) struct Section<'d> {
     pub(crate) executable: bool,
     /// `.data*` and `.bss*` without `.data.rel.ro*`: what holds state.
     pub(crate) state: bool,
+    /// The linker shall not drop it.
+    pub(crate) retained: bool,
     /// A pool of strings that end with a 0.
     pub(crate) strings: bool,
     /// Loaded and not executable.
@@ -230,6 +232,7 @@ impl<'d> Section<'d> {
             bytes: section.data()?,
             executable: has(SHF_EXECINSTR),
             state: has(SHF_WRITE) && state_name && !relro,
+            retained: has(SHF_GNU_RETAIN),
             strings: has(SHF_STRINGS),
             data: has(SHF_ALLOC) && !has(SHF_EXECINSTR),
         })

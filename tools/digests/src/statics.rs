@@ -41,6 +41,9 @@ pub enum StaticFault {
     NoSymbol,
     /// The symbol is local: the compiler was free to change how the static is stored.
     LocalSymbol,
+    /// It carries no `#[used]`. Its symbol is whole and global in this build, as that of a public
+    /// static always is; a private one's may not be in the next.
+    NotUsed,
     /// The symbol covers another number of bytes than the type has.
     Size {
         /// What the symbol covers.
@@ -50,6 +53,15 @@ pub enum StaticFault {
     },
     /// State that no static of the source names, so that no later build can find it again.
     Unnamed,
+}
+
+impl StaticFault {
+    /// Whether this build's state cannot be carried to another. `#[used]` is a rule for crates of
+    /// this repository: a crate from elsewhere that keeps to it by chance is as good.
+    #[must_use]
+    pub const fn loses_state(self) -> bool {
+        !matches!(self, Self::NotUsed)
+    }
 }
 
 impl core::fmt::Display for StaticProblem {
@@ -68,6 +80,7 @@ impl core::fmt::Display for StaticProblem {
                     "mutable static {name} may be optimised away: put #[used] on it"
                 )
             }
+            StaticFault::NotUsed => write!(f, "mutable static {name} has no #[used]"),
             StaticFault::Size { symbol, type_size } => write!(
                 f,
                 "mutable static {name} was cut to {symbol} of {type_size} bytes: put #[used] on it"
@@ -122,7 +135,7 @@ pub(crate) fn check_statics(
         let Some(type_) = graph.type_of(id)? else {
             continue;
         };
-        let type_size = graph.node(type_).size.unwrap_or(0);
+        let type_size = types.size(type_)?;
         let symbol = node.linkage_name.and_then(|linkage| symbols.get(linkage));
         let mutable = symbol.is_some()
             || node.location.is_some_and(|place| is_state(elf, place))
@@ -139,6 +152,7 @@ pub(crate) fn check_statics(
                 type_size,
             },
             Some(symbol) if !symbol.global => StaticFault::LocalSymbol,
+            Some(symbol) if !is_retained(elf, symbol.place) => StaticFault::NotUsed,
             Some(_) => continue,
         };
         let path = graph
@@ -165,6 +179,13 @@ pub(crate) fn check_statics(
     }
     problems.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(problems)
+}
+
+/// Whether the static carries `#[used]`: the compiler tells the linker to retain its section.
+fn is_retained(elf: &Elf<'_>, place: Place) -> bool {
+    elf.sections
+        .get(&place.section)
+        .is_some_and(|section| section.retained)
 }
 
 fn is_state(elf: &Elf<'_>, place: Place) -> bool {

@@ -14,6 +14,9 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The digest of "()", and of what has no type.
 const NOTHING: u64 = 1;
 
+/// Bytes of a pointer.
+const POINTER: u64 = 8;
+
 /// Deeper than any type that a person wrote; ends the naming of malformed debug information.
 const MAX_NAME_DEPTH: u32 = 64;
 
@@ -116,6 +119,24 @@ impl<'g, 'd> Types<'g, 'd> {
             }
             _ => format!("*{}", target(id)?),
         })
+    }
+
+    /// The size of a value in bytes. The debug information has none for pointers and arrays.
+    pub(crate) fn size(&self, id: NodeId) -> Result<u64, DigestError> {
+        let node = self.graph.node(id);
+        match node.tag {
+            dw::DW_TAG_pointer_type => Ok(POINTER),
+            dw::DW_TAG_array_type => {
+                let ranges = self.graph.children(id).filter_map(|(_, range)| range.count);
+                let count = ranges.fold(1, u64::saturating_mul);
+                let element = self
+                    .graph
+                    .type_of(id)?
+                    .map_or(Ok(0), |element| self.size(element))?;
+                Ok(element.saturating_mul(count))
+            }
+            _ => Ok(node.size.unwrap_or(0)),
+        }
     }
 
     /// The parameters of a function or of a function's type.

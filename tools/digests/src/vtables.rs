@@ -51,15 +51,10 @@ fn shape(
     place: Place,
 ) -> Result<Shape, DigestError> {
     let concrete = types.graph.containing_type(table)?;
-    let (size, align) = concrete.map_or((0, 0), |id| {
-        let node = types.graph.node(id);
-        // Of pointers the debug information says neither.
-        let default = if node.tag == dw::DW_TAG_pointer_type {
-            WORD
-        } else {
-            0
-        };
-        (node.size.unwrap_or(default), node.align.unwrap_or(default))
+    let size = concrete.map_or(Ok(0), |id| types.size(id))?;
+    // Of pointers and other built-in types the debug information has none.
+    let align = concrete.map_or(0, |id| {
+        types.graph.node(id).align.unwrap_or(size.clamp(1, WORD))
     });
     let words = types.graph.node(table).size.unwrap_or(0) / WORD;
     let pointers = elf.pointers(place.section);

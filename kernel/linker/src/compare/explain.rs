@@ -152,32 +152,50 @@ fn field(entry: &str) -> Option<(&str, &str, &str)> {
     Some((name, type_, offset))
 }
 
+/// Variants: changed fields say more than a variant that came or went, and that more than a value
+/// that shifted because of it.
 fn variants(old: &str, new: &str) -> Option<String> {
-    let name = |entry: &str| {
-        entry
-            .split([' ', '{'])
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
     let old_variants = entries(old, '{');
     let new_variants = entries(new, '{');
-    for variant in &old_variants {
-        let wanted = name(variant);
-        match new_variants.iter().find(|other| name(other) == wanted) {
-            None => return Some(format!("variant `{wanted}` is gone")),
-            Some(other) if other != variant => {
-                return Some(format!("variant `{wanted}` was {variant}, is {other}"));
-            }
-            Some(_) => {}
-        }
+    let find = |variants: &[&str], name: &str| {
+        variants.iter().any(|variant| variant_name(variant) == name)
+    };
+    let both = || {
+        old_variants.iter().filter_map(|&before| {
+            let same = |after: &&&str| variant_name(after) == variant_name(before);
+            Some((before, *new_variants.iter().find(same)?))
+        })
+    };
+    let changed = |(before, after): (&str, &str)| {
+        format!(
+            "variant `{}` was {before}, is {after}",
+            variant_name(before)
+        )
+    };
+    let fields = |variant: &'_ str| -> String {
+        block(variant, '{')
+            .map_or("", |(start, end)| {
+                variant.get(start..end).unwrap_or_default()
+            })
+            .to_owned()
+    };
+    let retyped = both().find(|&(before, after)| fields(before) != fields(after));
+    if let Some(pair) = retyped {
+        return Some(changed(pair));
     }
-    let added = new_variants.iter().find(|variant| {
-        !old_variants
-            .iter()
-            .any(|other| name(other) == name(variant))
-    });
-    added.map(|variant| format!("variant `{}` is new", name(variant)))
+    let mut names = old_variants.iter().map(|variant| variant_name(variant));
+    if let Some(name) = names.find(|name| !find(&new_variants, name)) {
+        return Some(format!("variant `{name}` is gone"));
+    }
+    let mut names = new_variants.iter().map(|variant| variant_name(variant));
+    if let Some(name) = names.find(|name| !find(&old_variants, name)) {
+        return Some(format!("variant `{name}` is new"));
+    }
+    both().find(|(before, after)| before != after).map(changed)
+}
+
+fn variant_name(variant: &str) -> &str {
+    variant.split([' ', '{']).next().unwrap_or_default()
 }
 
 fn signature(old: &str, new: &str) -> Option<String> {
