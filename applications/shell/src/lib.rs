@@ -1,2 +1,75 @@
 //! The command interpreter.
+//!
+//! Reads lines, from a person with an editor or from a pipe without, and runs what they say. Each
+//! command is an instance of an application in a task of its own; a pipeline's are connected by
+//! pipes and are one job.
+//!
+//! The first shell of the system runs the commands that the machine was started with (`make run
+//! CMD=…`), and then ends the machine with the last one's status.
+//!
+//! Principles: what a line means is decided in `command_line` and how it is typed in `line_editor`,
+//! both tested on the host; here things only happen. A wrong line has a message, status 2 and no
+//! other effect.
+//!
+//! Neighbours: `application` runs commands, `console` knows modes and the foreground job. Left out:
+//! variables, redirection, scripts.
 #![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod built_in;
+mod complete;
+mod execute;
+mod interactive;
+mod job;
+mod session;
+
+use application::{Arguments, ExitCode, Lines, OptionSpec, Usage, fail};
+use execute::Shell;
+
+application::application! {
+    usage: Usage {
+        name: "shell",
+        summary: "run commands",
+        options: &[
+            OptionSpec::value("command", "TEXT", "run this and exit with its status").short('c'),
+        ],
+        notes: &[
+            "Commands are separated by ; && || and | and may be quoted with ' \" and \\.",
+            "$? is the status of the last command, & runs one in the background.",
+            "Built in: exit [STATUS], jobs, fg [JOB].",
+        ],
+        exit_codes: &[(127, "the last command does not exist"), (130, "it was killed")],
+        ..Usage::NONE
+    },
+    main: main,
+}
+
+fn main(arguments: &Arguments) -> ExitCode {
+    let mut shell = Shell::default();
+    if let Some(text) = arguments.value("command") {
+        shell.execute(text);
+        return shell.status();
+    }
+    session::run_boot_command(&mut shell);
+    if task::streams().is_terminal() {
+        interactive::run(&mut shell)
+    } else {
+        run_lines(&mut shell)
+    }
+}
+
+/// Runs the lines of a pipe.
+fn run_lines(shell: &mut Shell) -> ExitCode {
+    for line in Lines::new() {
+        match line {
+            Ok(line) => shell.execute(&line),
+            Err(error) => return fail("shell", error),
+        }
+        if shell.is_over() {
+            break;
+        }
+    }
+    shell.status()
+}

@@ -1,0 +1,102 @@
+//! What the Tab key offers: commands, components, and what a command's own `--help` names.
+
+use crate::built_in;
+use alloc::{
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
+use application::{PipeReader, Redirected, pipe, run};
+use line_editor::{Completer, Completion};
+
+/// Longest help text that is read.
+const HELP_LIMIT: usize = 16 * 1024;
+
+/// Completes shell lines.
+pub(crate) struct Commands;
+
+impl Completer for Commands {
+    fn complete(&self, before_cursor: &str) -> Completion {
+        let command_start = before_cursor.rfind(['|', ';', '&']).map_or(0, |at| at + 1);
+        let command = before_cursor.get(command_start..).unwrap_or("");
+        let start = before_cursor.rfind([' ', '|', ';', '&']).map_or(0, |at| at + 1);
+        let word = before_cursor.get(start..).unwrap_or("");
+        let mut words = command.split_whitespace();
+        let first = words.next().filter(|first| command.trim_start().len() > first.len());
+        let mut candidates = match first {
+            None => command_names(),
+            Some(name) => arguments_of(name, word),
+        };
+        candidates.retain(|candidate| candidate.starts_with(word));
+        candidates.sort_unstable();
+        candidates.dedup();
+        Completion { start, candidates }
+    }
+}
+
+fn command_names() -> Vec<String> {
+    let commands = loader::commands().into_iter().map(|command| command.name);
+    commands.chain(built_in::NAMES.iter().map(ToString::to_string)).collect()
+}
+
+/// What may stand behind the command `name`, by what its help says: its options, or its operands.
+fn arguments_of(name: &str, word: &str) -> Vec<String> {
+    let Some(help) = help_of(name) else { return Vec::new() };
+    if word.starts_with('-') {
+        return options_in(&help);
+    }
+    let usage = help.lines().find(|line| line.starts_with("usage:")).unwrap_or("");
+    let operands = usage.split("[OPTION]…").nth(1).unwrap_or("");
+    if operands.contains("COMPONENT") {
+        component_names()
+    } else if operands.contains("COMMAND") {
+        command_names()
+    } else {
+        operands.split_whitespace().filter(|text| text.contains('|')).flat_map(choices).collect()
+    }
+}
+
+/// The words of an operand that is one of several words: `panic|divide`.
+fn choices(operand: &str) -> impl Iterator<Item = String> {
+    operand.trim_matches(['[', ']', '…']).split('|').map(ToString::to_string)
+}
+
+fn options_in(help: &str) -> Vec<String> {
+    help.lines()
+        .filter(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")))
+        .map(|option| match option.split_once('=') {
+            Some((name, _)) => name.to_string() + "=",
+            None => option.to_string(),
+        })
+        .collect()
+}
+
+fn component_names() -> Vec<String> {
+    Vec::new()
+}
+
+/// What `name --help` prints; `None` for what is not a command.
+fn help_of(name: &str) -> Option<String> {
+    let (writer, reader) = pipe();
+    let streams =
+        Arc::new(Redirected { input: Some(pipe().1), output: Some(writer), below: task::streams() });
+    let child = run(&[name.to_string(), "--help".to_string()], streams).ok()?;
+    let text = read_all(&reader);
+    drop(reader); // So that a longer text does not wait for its reader for ever.
+    child.wait();
+    Some(text)
+}
+
+fn read_all(reader: &PipeReader) -> String {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 512];
+    while bytes.len() < HELP_LIMIT {
+        let count = reader.read(&mut buffer);
+        if count == 0 {
+            break;
+        }
+        bytes.extend(buffer.iter().take(count));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

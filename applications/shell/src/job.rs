@@ -1,0 +1,66 @@
+//! A pipeline that runs.
+
+use alloc::{string::String, vec::Vec};
+use application::{Child, ExitCode};
+use task::TaskId;
+
+/// The commands of a pipeline. Dropping it kills those that still run.
+pub(crate) struct Job {
+    /// What the user calls it; 0 in the foreground.
+    pub(crate) number: usize,
+    /// The commands as text.
+    pub(crate) text: String,
+    members: Vec<Member>,
+}
+
+enum Member {
+    Running(Child),
+    Failed(ExitCode),
+}
+
+impl Job {
+    /// A job of these commands, of which none runs yet.
+    pub(crate) fn new(commands: &[Vec<String>]) -> Self {
+        let commands: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
+        Self { number: 0, text: commands.join(" | "), members: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, child: Child) {
+        self.members.push(Member::Running(child));
+    }
+
+    pub(crate) fn push_failed(&mut self, code: ExitCode) {
+        self.members.push(Member::Failed(code));
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.members.iter().all(|member| match member {
+            Member::Running(child) => child.is_over(),
+            Member::Failed(_) => true,
+        })
+    }
+
+    /// The tasks that run its commands.
+    pub(crate) fn tasks(&self) -> Vec<TaskId> {
+        self.members
+            .iter()
+            .filter_map(|member| match member {
+                Member::Running(child) => Some(child.id()),
+                Member::Failed(_) => None,
+            })
+            .collect()
+    }
+
+    /// Waits for all commands, as the foreground job; the last one's exit code.
+    pub(crate) fn wait(self) -> ExitCode {
+        let _foreground = console::set_foreground(self.tasks());
+        let mut code = ExitCode::SUCCESS;
+        for member in self.members {
+            code = match member {
+                Member::Running(child) => child.wait(),
+                Member::Failed(code) => code,
+            };
+        }
+        code
+    }
+}
