@@ -2,7 +2,7 @@
 //!
 //! | from | what |
 //! |---|---|
-//! | `0` | the nucleus, identity mapped; unmapped when its memory is given back |
+//! | `0` | the nucleus and free memory, identity mapped until the nucleus's memory is given back |
 //! | [`MAPPINGS`] | the mapping area: stacks, device registers, buffers; one mapping a value |
 //! | [`HEAP`] | the heap, grown upwards |
 //! | [`ARCHIVE`] | the archive, read-only |

@@ -8,8 +8,8 @@ use core::{
 use handover::{Purpose, layout::PAGE_SIZE};
 use spin::Mutex;
 
-/// Bytes that are available before the memory map is known.
-const EARLY_BYTES: usize = 64 * 1024;
+/// Bytes that are available before the memory map is known: enough to sort a thousand entries of it.
+const EARLY_BYTES: usize = 256 * 1024;
 /// Pages taken from the pool at a time.
 const CHUNK_PAGES: u64 = 128;
 
