@@ -49,7 +49,7 @@ debug: setup-debug tools ## Attach gdb to the running system, with every compone
 image: tools ## Build the objects, the archive and the nucleus
 	@$(TOOLS)/image build
 
-iso: setup-image image ## Build the bootable ISO for BIOS and UEFI
+iso: setup-image tools ## Build the bootable ISO for BIOS and UEFI
 	@$(TOOLS)/image build --iso
 
 test: setup-run iso ## Run the unit tests on the host and the system tests under QEMU

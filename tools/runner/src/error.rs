@@ -21,6 +21,8 @@ pub enum RunnerError {
         /// The command that makes it.
         make: &'static str,
     },
+    /// No system runs in this workspace.
+    NothingRuns,
     /// No UEFI firmware in any of the usual places.
     NoFirmware,
     /// QEMU, or another program, does not start.
@@ -61,6 +63,12 @@ impl fmt::Display for RunnerError {
             }
             Self::Missing { path, make } => {
                 write!(f, "{} is not there; `{make}` makes it", path.display())
+            }
+            Self::NothingRuns => {
+                write!(
+                    f,
+                    "no system runs here; start one with `make run` in another terminal"
+                )
             }
             Self::NoFirmware => write!(f, "no UEFI firmware found; it comes with package ovmf"),
             Self::Start { program, source } => write!(f, "cannot start {program}: {source}"),

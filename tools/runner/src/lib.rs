@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accelerator;
+pub mod debug;
 pub mod error;
 pub mod firmware;
 pub mod machine;

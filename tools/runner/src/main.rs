@@ -2,13 +2,14 @@
 //! variables, see `make help`.
 #![forbid(unsafe_code)]
 
-use runner::{Outcome, push, session, settings::Settings};
+use runner::{Outcome, debug, push, session, settings::Settings};
 use std::{error::Error, process::ExitCode};
 
 fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
         Some("run") => run(),
         Some("push") => push(),
+        Some("debug") => Err(debug::run(std::env::args().skip(2)).into()),
         other => {
             eprintln!(
                 "strake: unknown command {:?}; there are run, push, debug",

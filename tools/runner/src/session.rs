@@ -45,6 +45,15 @@ impl Sockets {
         }
     }
 
+    /// Whether a system runs on the sockets.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be found out.
+    pub fn are_taken(&self) -> Result<bool, RunnerError> {
+        Ok(self.lock.exists() && self.take()?.is_none())
+    }
+
     /// Takes the sockets for this run; `None` when another system runs on them.
     fn take(&self) -> Result<Option<File>, RunnerError> {
         let what = || format!("locking {}", self.lock.display());
