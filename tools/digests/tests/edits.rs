@@ -227,9 +227,9 @@ fn a_closures_environment_or_signature_changed_is_told() {
     );
     assert!(
         comparison
-            .changed_closures
+            .kept_closures
             .iter()
-            .any(|name| name.contains("with_closure::{closure#0}")),
+            .any(|kept| kept.name == "held::with_closure::{closure#0}"),
         "{comparison:#?}"
     );
 }

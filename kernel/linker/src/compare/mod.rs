@@ -29,8 +29,12 @@ pub struct Comparison {
     pub other_toolchain: bool,
     /// Functions that the new build does not have: they keep their old code.
     pub vanished_functions: Vec<String>,
-    /// Closures, and copies of generic functions made for them, that keep their old code.
+    /// Functions whose closures changed.
     pub changed_closures: Vec<String>,
+    /// The closures in them, and the copies of generic functions that were made for these: both
+    /// builds have the name, but not for the same thing, so their stubs must not follow it. They
+    /// keep their old code.
+    pub kept_closures: Vec<KeptFunction>,
     /// Statics whose first value changed: their running value stays.
     pub changed_initial_values: Vec<String>,
     /// Functions and statics that only the new build has.
@@ -43,6 +47,15 @@ impl Comparison {
     pub const fn fits(&self) -> bool {
         self.differences.is_empty() && !self.state_not_transferable && !self.other_toolchain
     }
+}
+
+/// A function that keeps its old code although the new build has one of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFunction {
+    /// Its key.
+    pub key: u64,
+    /// Its path.
+    pub name: String,
 }
 
 /// Something that both builds name and that is not the same in both.
@@ -151,7 +164,14 @@ impl Comparison {
         match kind {
             ItemKind::InitialValue => self.changed_initial_values.push(name.to_owned()),
             ItemKind::Closures => self.changed_closures.push(name.to_owned()),
-            _ if mentions_closure(name) => self.changed_closures.push(name.to_owned()),
+            ItemKind::Function if mentions_closure(name) => {
+                self.kept_closures.push(KeptFunction {
+                    key: before.key,
+                    name: name.to_owned(),
+                });
+            }
+            // Whoever has an old closure has its old vtable.
+            ItemKind::Vtable if mentions_closure(name) => {}
             // Of what one side does not know there is nothing to compare.
             ItemKind::Import if before.digest == 0 || after.digest == 0 => {}
             _ => {
