@@ -1,18 +1,32 @@
 //! 16550 serial ports with receive interrupts.
-#![no_std]
+//!
+//! The first port is the console, the second the push channel. What arrives is handed to a receiver
+//! in the interrupt handler; what is sent is written by the sender itself, in pieces of the size of
+//! the port's buffer, so that interrupts wait for one piece only.
+//!
+//! Principles: a port that is not there is noticed at the start and swallows what is written. What
+//! arrives before there is a receiver is kept for it, up to [`EARLY`] bytes; what is lost is counted.
+//!
+//! Neighbours: `apic` sends the interrupts; `console` and `push` register as receivers. Left out:
+//! lines, echo, flow control.
+#![cfg_attr(not(test), no_std)]
 
-/// A serial port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Port {
-    /// The console.
-    Com1,
-    /// The push channel.
-    Com2,
+mod early;
+mod port;
+
+use component::{Handover, StartError};
+
+pub use early::EARLY;
+pub use port::{Port, PortStatistics, Receiver, is_present, register_receiver, statistics, write};
+
+component::component! { start: start }
+
+/// Starts both ports; a machine may lack either.
+fn start(_: &'static Handover) -> Result<(), StartError> {
+    for port in [Port::Com1, Port::Com2] {
+        if let Err(error) = port::start(port) {
+            log::warn!("uart: {port}: {error}");
+        }
+    }
+    Ok(())
 }
-
-/// Writes all of `bytes`, waiting for the port. May be called from an interrupt handler.
-pub fn write(_port: Port, _bytes: &[u8]) {}
-
-/// Names what gets the bytes that a port receives, in the interrupt handler, one by one or several
-/// at once.
-pub fn register_receiver(_port: Port, _receive: fn(&[u8])) {}
