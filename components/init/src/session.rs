@@ -95,7 +95,10 @@ fn run_once(name: &'static str) -> Result<Result<(), Failure>, SessionError> {
         name: name.to_owned(),
         error,
     })?;
-    let session = Builder::new(name).component(name).stack_size(STACK_BYTES);
+    let session = Builder::new(name)
+        .component(name)
+        .stack_size(STACK_BYTES)
+        .streams(console::streams());
     let body = move || {
         (instance.entry().main)(&[name]);
     };
