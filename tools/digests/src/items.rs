@@ -3,7 +3,7 @@
 use crate::elf::Elf;
 use crate::functions::{Functions, Shape};
 use crate::graph::{DebugSections, Graph};
-use crate::names::{display_name, key_name, mentions_closure};
+use crate::names::{display_name, is_ambiguous, key_name, mentions_closure};
 use crate::statics::{
     MutableStatic, StaticProblem, check_statics, initial_value, mutable_statics, variables,
 };
@@ -74,8 +74,8 @@ const TOOLCHAIN: [&str; 4] = ["core", "alloc", "std", "compiler_builtins"];
 /// Items in the making.
 struct Items<'c> {
     crate_name: &'c str,
-    /// By kind and key name. Where several share a key name (types of one name in two `impl`
-    /// blocks), together they are one item.
+    /// By kind and key name. Where several share a key name (types of one name in two blocks of a
+    /// function), together they are one item.
     found: BTreeMap<(ItemKind, String), Vec<(String, Shape)>>,
 }
 
@@ -99,8 +99,10 @@ impl Items<'_> {
             );
             let name = types.name(Some(id));
             let home = name.split("::").next().unwrap_or_default();
-            // A closure's type has no lasting name; its function's item covers it.
-            if !in_namespace || !named || TOOLCHAIN.contains(&home) || mentions_closure(name) {
+            // A closure's type has no lasting name; its function's item covers it. One of several
+            // types of a path is covered by the items that reach it.
+            let nameless = mentions_closure(name) || is_ambiguous(name);
+            if !in_namespace || !named || nameless || TOOLCHAIN.contains(&home) {
                 continue;
             }
             let text = if home == self.crate_name {

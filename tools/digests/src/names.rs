@@ -92,6 +92,13 @@ pub(crate) fn mentions_closure(name: &str) -> bool {
     .any(|mark| name.contains(mark))
 }
 
+/// Whether several items may have this path: it lies in an `impl` block or in a `const _`, whose
+/// ordinals are no part of it.
+#[must_use]
+pub(crate) fn is_ambiguous(name: &str) -> bool {
+    name.contains("{impl}") || name.contains("::_::")
+}
+
 /// The functions whose closures `name` (demangled) mentions: for each `F::{closure#N}` in it, `F`.
 #[must_use]
 pub(crate) fn closure_owners(name: &str) -> Vec<&str> {

@@ -7,7 +7,7 @@ use crate::DigestError;
 use crate::elf::{Elf, Place, Target};
 use crate::functions::Shape;
 use crate::graph::{Node, NodeId};
-use crate::names::display_name;
+use crate::names::{display_name, is_ambiguous};
 use crate::types::{Types, put_number, put_text};
 use gimli::constants as dw;
 use xxhash_rust::xxh3::xxh3_64;
@@ -30,7 +30,11 @@ pub(crate) fn vtables(
         let Some(table) = types.graph.type_of(id)? else {
             continue;
         };
-        vtables.push((name.to_owned(), shape(elf, types, table, place)?));
+        let concrete = types.graph.containing_type(table)?;
+        // Of several types of one path the vtables have in common the trait, so its order alone
+        // can be compared.
+        let concrete = concrete.filter(|_| !is_ambiguous(name));
+        vtables.push((name.to_owned(), shape(elf, types, table, concrete, place)?));
     }
     Ok(vtables)
 }
@@ -48,9 +52,9 @@ fn shape(
     elf: &Elf<'_>,
     types: &Types<'_, '_>,
     table: NodeId,
+    concrete: Option<NodeId>,
     place: Place,
 ) -> Result<Shape, DigestError> {
-    let concrete = types.graph.containing_type(table)?;
     let size = concrete.map_or(Ok(0), |id| types.size(id))?;
     // Of pointers and other built-in types the debug information has none.
     let align = concrete.map_or(0, |id| {
@@ -60,11 +64,10 @@ fn shape(
     let pointers = elf.pointers(place.section);
     let mut bytes = Vec::new();
     put_number(&mut bytes, types.digest(concrete));
-    let mut entries = vec![
-        "drop".to_owned(),
-        format!("size {size}"),
-        format!("align {align}"),
-    ];
+    let mut entries = vec!["drop".to_owned()];
+    if concrete.is_some() {
+        entries.extend([format!("size {size}"), format!("align {align}")]);
+    }
     for word in HEADER_WORDS..words {
         let symbol = pointers
             .get(&(place.offset + word * WORD))
@@ -75,9 +78,9 @@ fn shape(
             });
         // A vacant entry, or the vtable of a supertrait.
         let symbol = symbol.unwrap_or("-");
-        let name = display_name(symbol);
+        let name = method(&display_name(symbol));
         put_text(&mut bytes, &name);
-        entries.push(method(&name));
+        entries.push(name);
     }
     let text = format!("dyn order: [{}]", entries.join(", "));
     Ok(Shape {
@@ -86,7 +89,7 @@ fn shape(
     })
 }
 
-/// `<T as Trait>::method` without the type, which is the same all over a vtable.
+/// `Trait::method` of `<T as Trait>::method`: the type is the same all over a vtable.
 fn method(name: &str) -> String {
     let short = name.strip_prefix('<').and_then(|inner| {
         let (_, after) = inner.split_once(" as ")?;

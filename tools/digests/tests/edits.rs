@@ -274,6 +274,26 @@ accepted! {
 }
 
 #[test]
+fn a_local_type_of_a_known_name_in_another_impl_block() {
+    accepted(
+        "impl Link {",
+        "impl Inner {
+            #[inline(never)]
+            pub fn local(&self) -> Box<dyn Speak> {
+                struct Local(u64);
+                impl Speak for Local {
+                    fn hello(&self) -> u32 { self.0 as u32 }
+                    fn goodbye(&self) -> u32 { self.0 as u32 + 1 }
+                }
+                Box::new(Local(self.hidden))
+            }
+        }
+
+        impl Link {",
+    );
+}
+
+#[test]
 fn a_changed_initial_value_is_reported_and_accepted() {
     let old = Build::new("held", HELD);
     let new = Build::new(

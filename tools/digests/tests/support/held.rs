@@ -94,3 +94,19 @@ fn unused_helper(value: u32) -> u32 {
 pub fn uses_helper(value: u32) -> u32 {
     unused_helper(value)
 }
+
+impl Link {
+    #[inline(never)]
+    pub fn local(&self) -> Box<dyn Speak> {
+        struct Local(u32);
+        impl Speak for Local {
+            fn hello(&self) -> u32 {
+                self.0
+            }
+            fn goodbye(&self) -> u32 {
+                self.0
+            }
+        }
+        Box::new(Local(self.inner.first))
+    }
+}
