@@ -162,7 +162,7 @@ impl Namespace {
         exported: bool,
     ) -> Result<ComponentId, LinkError> {
         if exported {
-            self.check_duplicates(object, None)?;
+            self.check_duplicates(object, None, &[])?;
         }
         let id = self.free_id();
         if exported {
@@ -238,6 +238,9 @@ impl Namespace {
     /// functions of the same key. A stub keeps its target when the new object does not define its
     /// function or `keeps_old` says so of its key. To be followed by [`Namespace::link`].
     ///
+    /// `pending` are the components that are going to be replaced together with this one: a symbol
+    /// may move from one of them to another.
+    ///
     /// # Errors
     ///
     /// When there is no such component or another one defines one of its new symbols.
@@ -247,6 +250,7 @@ impl Namespace {
         object: &Object<'_>,
         layout: &Layout<'_>,
         placement: &Placement,
+        pending: &[ComponentId],
         keeps_old: impl Fn(Key) -> bool,
     ) -> Result<Replacement, LinkError> {
         let exported = self
@@ -254,7 +258,7 @@ impl Namespace {
             .ok_or(LinkError::NoComponent(id.0))?
             .exported;
         if exported {
-            self.check_duplicates(object, Some(id))?;
+            self.check_duplicates(object, Some(id), pending)?;
             self.exports.retain(|_, export| export.component != id);
             self.export(id, object, layout, placement);
         }
@@ -420,6 +424,7 @@ impl Namespace {
         &self,
         object: &Object<'_>,
         replaced: Option<ComponentId>,
+        pending: &[ComponentId],
     ) -> Result<(), LinkError> {
         for symbol in object
             .exports()
@@ -428,7 +433,8 @@ impl Namespace {
             let Some(other) = self.exports.get(&symbol.key) else {
                 continue;
             };
-            if !other.weak && Some(other.component) != replaced {
+            let goes = Some(other.component) == replaced || pending.contains(&other.component);
+            if !other.weak && !goes {
                 return Err(LinkError::Duplicate {
                     object: object.name().to_owned(),
                     symbol: object.symbol_name(symbol).to_owned(),

@@ -256,7 +256,9 @@ fn replacing_leads_stubs_to_the_new_code() {
     let placement = Placement::fresh(&layout, TEXT + moved, RODATA + moved, DATA);
     let (_, kept) = namespace.stubs().next().expect("a stub");
     let done = namespace
-        .replace(id, &object, &layout, &placement, |key: Key| key == kept.key)
+        .replace(id, &object, &layout, &placement, &[], |key: Key| {
+            key == kept.key
+        })
         .expect("replaced");
     assert_eq!(done.kept.len(), 1);
     assert!(

@@ -97,6 +97,15 @@ pub fn retired() -> Result<Vec<ComponentInfo>, LoadError> {
         .collect())
 }
 
+/// Bytes that replaced and unloaded versions take.
+#[must_use]
+pub fn retired_bytes(live: &Live) -> u64 {
+    live.retired
+        .iter()
+        .map(|loaded| look(live, None, loaded).memory)
+        .sum()
+}
+
 fn look(live: &Live, id: Option<ComponentId>, loaded: &Loaded) -> ComponentInfo {
     let state = match id.and_then(|id| live.namespace.component(id)) {
         Some(component) if component.exported => ComponentState::Loaded,

@@ -44,7 +44,7 @@ use component::{Handover, StartError};
 pub use error::{LoadError, PolicyProblem};
 pub use info::{
     CommandInfo, ComponentInfo, ComponentState, Dependency, Location, SymbolInfo, SymbolKind,
-    commands, components, demangled, dependencies, resolve, retired, symbols,
+    commands, components, demangled, dependencies, resolve, retired, retired_bytes, symbols,
 };
 pub use instance::{Instance, instantiate};
 pub use live::{Live, LiveGuard, ObjectBytesOf, archive, handover, lock, snapshot};
@@ -52,7 +52,7 @@ pub use load::{load, unload};
 pub use loaded::{Fresh, Loaded, Sizes};
 pub use object_bytes::ObjectBytes;
 pub use state_hash::hash_of_state;
-pub use stubs::{SlotStores, read_slot, write as write_stubs};
+pub use stubs::{SlotStores, read_slot, write_fresh as write_fresh_stubs};
 pub use texts::{PreparedTexts, TextsGuard, text_at};
 
 component::component! { start: start }

@@ -53,7 +53,11 @@ pub fn read_slot(index: StubIndex) -> Option<u64> {
 }
 
 /// Writes the stubs that linking has made in `namespace` and that still have an owner.
-pub(crate) fn write_fresh(namespace: &mut Namespace) -> Result<(), LoadError> {
+///
+/// # Errors
+///
+/// When there is no memory for more stubs.
+pub fn write_fresh(namespace: &mut Namespace) -> Result<(), LoadError> {
     let fresh = namespace.take_fresh_stubs();
     let targets: Vec<_> = fresh
         .iter()
@@ -63,7 +67,7 @@ pub(crate) fn write_fresh(namespace: &mut Namespace) -> Result<(), LoadError> {
 }
 
 /// Writes whole stubs. None of them may be in use.
-pub fn write(stubs: &[(StubIndex, u64)]) -> Result<(), LoadError> {
+fn write(stubs: &[(StubIndex, u64)]) -> Result<(), LoadError> {
     let Some(range) = pages_of(stubs.iter().map(|(index, _)| *index)) else {
         return Ok(());
     };

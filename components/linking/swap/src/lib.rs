@@ -1,2 +1,201 @@
 //! Replacing components while they run.
+//!
+//! [`swap`] prepares everything beside what runs: it parses, compares, checks every component that
+//! stays, links the new versions into fresh memory with the statics that exist, and works out which
+//! entry stubs lead where. Until then nothing live has been touched, and a refusal needs no undo. The
+//! commit is a handful of stores with interrupts off. The old code stays mapped; who is still in it
+//! is reported.
+//!
+//! Principles: a swap is made whole or not at all; a refusal names what differs and how; code is
+//! replaced and state stays, so a static whose type changed is a reason to refuse.
+//!
+//! Lock order: the history, then the live namespace of `loader`.
+//!
+//! Neighbours: `linker` compares builds and links; `loader` owns what is live; the commands and the
+//! push port are built on this. Left out: changing state, waiting for tasks to leave old code, and
+//! freeing it.
 #![no_std]
+
+extern crate alloc;
+
+mod build;
+mod commit;
+mod history;
+mod holders;
+mod plan;
+mod refusal;
+mod report;
+mod request;
+mod step;
+mod undo;
+
+use alloc::{string::String, sync::Arc, vec::Vec};
+use build::Built;
+use history::Change;
+use loader::{LiveGuard, LoadError, ObjectBytesOf};
+use plan::Remarks;
+use step::Meter;
+
+pub use history::{PastSwap, history};
+pub use refusal::{Reason, Refusal};
+pub use report::{Report, TaskInRetired};
+pub use request::{Identity, Item, Request, Source, member_name};
+pub use step::{Step, fail_after};
+
+/// Swaps what `request` names, whole or not at all.
+#[must_use]
+pub fn swap(request: &Request) -> Report {
+    perform(request).unwrap_or_else(Report::refused)
+}
+
+/// Takes the last swap back, or only says what that would do.
+#[must_use]
+pub fn undo(dry_run: bool) -> Report {
+    perform_undo(dry_run).unwrap_or_else(Report::refused)
+}
+
+fn perform(request: &Request) -> Result<Report, Refusal> {
+    let mut meter = Meter::new();
+    let mut history = history::lock();
+    let mut guard = loader::lock().map_err(loading)?;
+    let archive = loader::archive().map_err(loading)?;
+    let live = Arc::clone(guard.live().map_err(loading)?);
+    let found = plan::find(&archive, &request.items)?;
+    meter.done(Step::Find)?;
+    let mut parsed = plan::parse(&live, &archive, request, &found)?;
+    meter.done(Step::Parse)?;
+    if parsed.is_empty() {
+        return Ok(Report {
+            dry_run: request.dry_run,
+            ..Report::default()
+        });
+    }
+    let mut remarks = Remarks::default();
+    plan::compare_all(&mut parsed, &mut remarks)?;
+    meter.done(Step::Compare)?;
+    plan::check_survivors(&live, &archive, request, &parsed)?;
+    meter.done(Step::Survivors)?;
+    let built = build::build(&live, &parsed, &mut meter)?;
+    let swapped: Vec<String> = parsed.iter().map(|it| it.found.name.clone()).collect();
+    let mut report = Report {
+        swapped: swapped.clone(),
+        kept_old: built.kept_old.clone(),
+        initial_values: remarks.initial_values,
+        next_run: parsed
+            .iter()
+            .filter(|it| it.targets.is_empty())
+            .map(|it| it.found.name.clone())
+            .collect(),
+        dry_run: request.dry_run,
+        ..Report::default()
+    };
+    let overrides = live.overrides.clone();
+    drop(live);
+    let changes = carry_out(&mut guard, built, &mut meter, &mut report)?;
+    if !request.dry_run {
+        history.push(swapped, changes, overrides);
+    }
+    Ok(report)
+}
+
+fn perform_undo(dry_run: bool) -> Result<Report, Refusal> {
+    let mut meter = Meter::new();
+    let mut history = history::lock();
+    let mut guard = loader::lock().map_err(loading)?;
+    let live = Arc::clone(guard.live().map_err(loading)?);
+    let transaction = history
+        .transactions
+        .last()
+        .ok_or_else(|| Refusal::new("swap", Reason::NothingToUndo))?;
+    let built = undo::prepare(&live, transaction, &mut meter)?;
+    let mut report = Report {
+        swapped: transaction.components.clone(),
+        kept_old: built.kept_old.clone(),
+        dry_run,
+        ..Report::default()
+    };
+    drop(live);
+    carry_out(&mut guard, built, &mut meter, &mut report)?;
+    if !dry_run {
+        history.transactions.pop();
+    }
+    Ok(report)
+}
+
+/// Commits what has been built, unless this is a rehearsal, and completes the report.
+fn carry_out(
+    guard: &mut LiveGuard,
+    mut built: Built,
+    meter: &mut Meter,
+    report: &mut Report,
+) -> Result<Vec<Change>, Refusal> {
+    report.slots = built.slots.len();
+    report.prepare_us = clock::ticks_to_ns(meter.total()) / 1000;
+    if !report.dry_run {
+        let before = cpu::timestamp();
+        let old = commit::commit(guard, &mut built);
+        meter.note(Step::Commit);
+        report.commit_us = clock::ticks_to_ns(cpu::timestamp().saturating_sub(before)) / 1000;
+        for change in &built.changes {
+            change.old.set_retired(true);
+            change.new.set_retired(false);
+        }
+        drop(old);
+        let live = guard.live().map_err(loading)?;
+        loader::registry::update(live);
+        report.in_retired = holders::tasks_in_retired(live);
+        report.retired_bytes = loader::retired_bytes(live);
+    }
+    report.ticks.clone_from(&meter.ticks);
+    Ok(built.changes)
+}
+
+fn loading(error: LoadError) -> Refusal {
+    Refusal::new("loader", Reason::Load(error))
+}
+
+/// The builds that run, or would be loaded next: what a push is compared with.
+///
+/// # Errors
+///
+/// Before the loader has started.
+pub fn identities() -> Result<Vec<Identity>, LoadError> {
+    let live = loader::snapshot()?;
+    let archive = loader::archive()?;
+    let mut found: Vec<Identity> = Vec::new();
+    let mut add = |name: &str, version: &str, content_id| {
+        if !found.iter().any(|known: &Identity| known.name == name) {
+            found.push(Identity {
+                name: name.into(),
+                version: version.into(),
+                content_id,
+            });
+        }
+    };
+    for (_, loaded) in live
+        .all_loaded()
+        .filter(|(_, loaded)| !loaded.is_application())
+    {
+        add(&loaded.name, &loaded.version, loaded.content_id);
+    }
+    for ObjectBytesOf { name, bytes } in &live.overrides {
+        if let Some(metadata) = linker::Symbols::parse(bytes)
+            .ok()
+            .and_then(|it| it.metadata())
+        {
+            add(name, metadata.version, metadata.header.content_id);
+        }
+    }
+    for member in archive
+        .members
+        .iter()
+        .filter(|member| member.variant.count == 0)
+    {
+        add(
+            archive.text(member.name),
+            archive.text(member.version),
+            member.content_id,
+        );
+    }
+    Ok(found)
+}

@@ -1,0 +1,86 @@
+//! Who is still in replaced code.
+//!
+//! The stacks of tasks are read word by word: every return address and every instruction pointer
+//! that an interrupt saved is among the words. A word that only looks like one names a function too
+//! many; none is missed.
+
+use crate::TaskInRetired;
+use alloc::{format, string::String, sync::Arc, vec::Vec};
+use loader::{Live, Loaded};
+use task::Task;
+
+/// The tasks with a word in the text of a replaced version on their stacks.
+pub(crate) fn tasks_in_retired(live: &Live) -> Vec<TaskInRetired> {
+    let mut retired: Vec<Arc<Loaded>> = live.retired.clone();
+    retired.retain(|loaded| !loaded.text().is_empty());
+    retired.sort_unstable_by_key(|loaded| loaded.text().start);
+    if retired.is_empty() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for info in task::tasks() {
+        let Some(task) = task::find(info.id) else {
+            continue;
+        };
+        let functions = functions_on_stack(&task, &retired);
+        if !functions.is_empty() {
+            found.push(TaskInRetired {
+                id: info.id,
+                name: info.name,
+                functions,
+            });
+        }
+    }
+    found
+}
+
+/// The functions of `retired` that words on the task's stack lie in, innermost first.
+fn functions_on_stack(task: &Arc<Task>, retired: &[Arc<Loaded>]) -> Vec<String> {
+    let mut addresses = Vec::with_capacity(64);
+    collect(task, retired, &mut addresses);
+    let mut functions: Vec<String> = Vec::new();
+    for address in addresses {
+        let Some(location) = loader::resolve(address) else {
+            continue;
+        };
+        let name = format!("{} in {}", location.function, location.component);
+        if !functions.contains(&name) {
+            functions.push(name);
+        }
+    }
+    functions
+}
+
+/// Collects words on the task's stack that lie in the text of `retired`. Interrupts are off
+/// meanwhile, so the task neither runs nor ends.
+fn collect(task: &Task, retired: &[Arc<Loaded>], addresses: &mut Vec<u64>) {
+    let (Some(first), Some(last)) = (retired.first(), retired.last()) else {
+        return;
+    };
+    let (low, high) = (first.text().start, last.text().end);
+    let _off = cpu::InterruptsOff::new();
+    let range = task.stack_range();
+    // The current task's saved stack pointer is old; everything that matters lies above this frame.
+    let here = 0_u64;
+    let stack_pointer = match task.state() {
+        task::State::Running => (&raw const here) as u64,
+        _ => task.saved_stack_pointer(),
+    };
+    let mut at = stack_pointer.max(range.start).next_multiple_of(8);
+    while at + 8 <= range.end && addresses.len() < addresses.capacity() {
+        // SAFETY: the word lies in the stack of a task that has not ended, between its stack
+        // pointer and its end: that part is mapped and nobody unmaps it with interrupts off.
+        let word = unsafe { (at as *const u64).read_volatile() };
+        if low <= word && word < high && in_any(retired, word) {
+            addresses.push(word);
+        }
+        at += 8;
+    }
+}
+
+fn in_any(retired: &[Arc<Loaded>], address: u64) -> bool {
+    let index = retired.partition_point(|loaded| loaded.text().end <= address);
+    retired
+        .get(index)
+        .is_some_and(|loaded| loaded.text().contains(address))
+}

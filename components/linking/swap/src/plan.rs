@@ -1,0 +1,326 @@
+//! What a request means for what is linked now: which object takes the place of which component, and
+//! whether it may. Only reads.
+
+use crate::{Item, Reason, Refusal, Request};
+use alloc::{
+    borrow::ToOwned,
+    format,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
+use linker::{
+    ComponentId, Key, KeyMap, Layout, Object,
+    compare::{Comparison, compare},
+    format::{
+        archive::Archive,
+        metadata::{APPLICATION, ItemKind, Metadata},
+    },
+    survivor,
+};
+use loader::{Live, Loaded, ObjectBytes, policy};
+
+/// An object of the request, found.
+pub(crate) struct Found {
+    /// The component that it is for.
+    pub(crate) name: String,
+    /// The object.
+    pub(crate) bytes: ObjectBytes,
+}
+
+/// An object of the request, checked.
+pub(crate) struct Parsed<'a> {
+    pub(crate) found: &'a Found,
+    pub(crate) object: Object<'a>,
+    pub(crate) layout: Layout<'a>,
+    /// What it replaces: a component, or the instances of an application.
+    pub(crate) targets: Vec<Target>,
+}
+
+/// A linked component that an object replaces.
+pub(crate) struct Target {
+    pub(crate) id: ComponentId,
+    pub(crate) old: Arc<Loaded>,
+    /// Functions whose stubs keep their old code although the new object has one of that key.
+    pub(crate) keeps_old: KeyMap<Key, ()>,
+}
+
+/// What is to be said about a swap that is not a reason to refuse it.
+#[derive(Default)]
+pub(crate) struct Remarks {
+    pub(crate) initial_values: Vec<String>,
+}
+
+/// Finds the request's objects.
+pub(crate) fn find(archive: &Archive<'static>, items: &[Item]) -> Result<Vec<Found>, Refusal> {
+    let mut found: Vec<Found> = Vec::with_capacity(items.len());
+    for item in items {
+        if found.iter().any(|known| known.name == item.component) {
+            return Err(Refusal::new(&item.component, Reason::Twice));
+        }
+        found.push(Found {
+            name: item.component.clone(),
+            bytes: item.find(archive)?,
+        });
+    }
+    Ok(found)
+}
+
+/// Parses the objects, checks origin and rights, and finds what each replaces. Leaves out those
+/// whose build is there already.
+pub(crate) fn parse<'a>(
+    live: &Live,
+    archive: &Archive<'_>,
+    request: &Request,
+    found: &'a [Found],
+) -> Result<Vec<Parsed<'a>>, Refusal> {
+    let mut parsed = Vec::with_capacity(found.len());
+    for found in found {
+        let refuse = |reason| Refusal::new(&found.name, reason);
+        let object = Object::parse(&found.bytes, Some(archive.header.toolchain))
+            .map_err(|error| refuse(Reason::Object(error)))?;
+        if object.name() != found.name {
+            return Err(refuse(Reason::OtherComponent {
+                found: object.name().to_owned(),
+            }));
+        }
+        policy::check(archive, &found.name, object.metadata.header.flags)
+            .map_err(|error| refuse(Reason::Load(error)))?;
+        let targets = targets(live, request, &object);
+        if targets.is_empty() && !changes_next_load(live, archive, request, &object)? {
+            continue;
+        }
+        let layout = object.layout();
+        parsed.push(Parsed {
+            found,
+            object,
+            layout,
+            targets,
+        });
+    }
+    Ok(parsed)
+}
+
+/// The linked components that `object` replaces: those of its name with another exact id.
+fn targets(live: &Live, request: &Request, object: &Object<'_>) -> Vec<Target> {
+    let target = |(id, old): (ComponentId, &Arc<Loaded>)| Target {
+        id,
+        old: Arc::clone(old),
+        keeps_old: KeyMap::default(),
+    };
+    let other_build = |target: &Target| target.old.exact_id != object.metadata.header.exact_id;
+    if object.metadata.has(APPLICATION) {
+        let instances = live.instances(object.name()).filter(|_| request.instances);
+        return instances.map(target).filter(other_build).collect();
+    }
+    live.find(object.name())
+        .map(target)
+        .into_iter()
+        .filter(other_build)
+        .collect()
+}
+
+/// Whether what is loaded next under the object's name is another build.
+fn changes_next_load(
+    live: &Live,
+    archive: &Archive<'_>,
+    request: &Request,
+    object: &Object<'_>,
+) -> Result<bool, Refusal> {
+    let name = object.name();
+    let exact_id = object.metadata.header.exact_id;
+    if live
+        .find(name)
+        .is_some_and(|(_, loaded)| loaded.exact_id == exact_id)
+    {
+        return Ok(false);
+    }
+    if let Some(known) = live.overrides.iter().find(|known| known.name == name) {
+        return Ok(exact_id_of(&known.bytes) != Some(exact_id));
+    }
+    match archive
+        .find(name, "")
+        .and_then(|member| archive.member(member).ok())
+    {
+        Some(member) => Ok(member.exact_id != exact_id),
+        // A new component of a new build is loaded when something needs it.
+        None if !request.build.is_empty() => Ok(true),
+        None => Err(Refusal::new(name, Reason::Unknown)),
+    }
+}
+
+fn exact_id_of(bytes: &[u8]) -> Option<u128> {
+    let symbols = linker::Symbols::parse(bytes).ok()?;
+    Some(symbols.metadata()?.header.exact_id)
+}
+
+/// Compares every object with the builds that it replaces.
+pub(crate) fn compare_all(parsed: &mut [Parsed<'_>], remarks: &mut Remarks) -> Result<(), Refusal> {
+    for Parsed {
+        found,
+        object,
+        targets,
+        ..
+    } in parsed
+    {
+        for target in targets {
+            let Some(old) = target.old.metadata() else {
+                continue;
+            };
+            let comparison = compare(&old, &object.metadata);
+            if let Some(reason) = objection(&comparison) {
+                return Err(Refusal::new(&found.name, reason));
+            }
+            for name in &comparison.changed_initial_values {
+                if !remarks.initial_values.contains(name) {
+                    remarks.initial_values.push(name.clone());
+                }
+            }
+            target.keeps_old = keys_with_changed_closures(&old, &comparison);
+        }
+    }
+    Ok(())
+}
+
+fn objection(comparison: &Comparison) -> Option<Reason> {
+    if let Some(first) = comparison.differences.first() {
+        let more = comparison.differences.len() - 1;
+        let difference = match more {
+            0 => first.to_string(),
+            _ => format!("{first} (and {more} more)"),
+        };
+        return Some(Reason::Differs { difference });
+    }
+    if comparison.state_not_transferable {
+        return Some(Reason::StateNotTransferable);
+    }
+    // The toolchain was compared when the object was parsed.
+    None
+}
+
+/// The keys of closures, and of copies of generic functions for them, whose function's closures
+/// changed in number or shape: ordinals do not say which one is which any more.
+fn keys_with_changed_closures(old: &Metadata<'_>, comparison: &Comparison) -> KeyMap<Key, ()> {
+    let changed = &comparison.changed_closures;
+    let mut keys = KeyMap::default();
+    if changed.is_empty() {
+        return keys;
+    }
+    let marks: Vec<String> = changed.iter().map(|name| format!("{name}::{{")).collect();
+    for item in old
+        .items
+        .iter()
+        .filter(|item| item.kind == ItemKind::Function as u32)
+    {
+        let name = old.strings.get(item.name).unwrap_or("");
+        let is_changed =
+            |(whole, mark): (&String, &String)| name == whole || name.contains(&**mark);
+        if changed.iter().zip(&marks).any(is_changed) {
+            keys.insert(Key(item.key), ());
+        }
+    }
+    keys
+}
+
+/// Checks every linked component that stays against the new objects, and against the new build.
+pub(crate) fn check_survivors(
+    live: &Live,
+    archive: &Archive<'_>,
+    request: &Request,
+    parsed: &[Parsed<'_>],
+) -> Result<(), Refusal> {
+    let replaced: Vec<ComponentId> = parsed
+        .iter()
+        .flat_map(|it| &it.targets)
+        .map(|target| target.id)
+        .collect();
+    for (id, survivor) in live.all_loaded().filter(|(id, _)| !replaced.contains(id)) {
+        let exported = live
+            .namespace
+            .component(id)
+            .is_some_and(|component| component.exported);
+        if exported && !request.build.is_empty() {
+            check_identity(request, survivor)?;
+        }
+        let Some(metadata) = survivor.metadata() else {
+            continue;
+        };
+        for Parsed { object, .. } in parsed {
+            if object.name() != survivor.name {
+                check_shapes(&metadata, &object.metadata)?;
+            }
+        }
+    }
+    for (index, one) in parsed.iter().enumerate() {
+        for other in parsed.iter().skip(index + 1) {
+            check_shapes(&one.object.metadata, &other.object.metadata)?;
+        }
+    }
+    check_loadable(live, archive, request, parsed)
+}
+
+fn check_shapes(survivor: &Metadata<'_>, new: &Metadata<'_>) -> Result<(), Refusal> {
+    match survivor::conflict(survivor, new) {
+        None => Ok(()),
+        Some(conflict) => {
+            let what = match conflict.name {
+                "" => format!("{:?} {:016x}", conflict.kind, conflict.key),
+                name => name.to_owned(),
+            };
+            let reason = Reason::Survivor {
+                with: new.name.to_owned(),
+                what,
+            };
+            Err(Refusal::new(survivor.name, reason))
+        }
+    }
+}
+
+fn check_identity(request: &Request, survivor: &Loaded) -> Result<(), Refusal> {
+    let expected = request
+        .build
+        .iter()
+        .find(|it| it.name == survivor.name && it.version == survivor.version)
+        .map(|identity| identity.content_id);
+    if expected == Some(survivor.content_id) {
+        return Ok(());
+    }
+    let reason = Reason::NotOfTheBuild {
+        found: survivor.content_id,
+        expected,
+    };
+    Err(Refusal::new(&survivor.name, reason))
+}
+
+/// What the archive would load later must be of the new build too.
+fn check_loadable(
+    live: &Live,
+    archive: &Archive<'_>,
+    request: &Request,
+    parsed: &[Parsed<'_>],
+) -> Result<(), Refusal> {
+    for identity in &request.build {
+        let name = &identity.name;
+        let in_set = parsed.iter().any(|it| it.found.name == *name);
+        let elsewhere =
+            live.find(name).is_some() || live.overrides.iter().any(|known| known.name == *name);
+        let Some(member) = archive
+            .find(name, "")
+            .and_then(|it| archive.member(it).ok())
+        else {
+            continue;
+        };
+        if !in_set
+            && !elsewhere
+            && archive.text(member.version) == identity.version
+            && member.content_id != identity.content_id
+        {
+            let (found, expected) = (member.content_id, Some(identity.content_id));
+            return Err(Refusal::new(
+                name,
+                Reason::NotOfTheBuild { found, expected },
+            ));
+        }
+    }
+    Ok(())
+}
