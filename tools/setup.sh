@@ -32,6 +32,8 @@ need() {      # need PACKAGE FILE…: PACKAGE is missing unless one of the files
 other_name() { # other_name MANAGER PACKAGE
     case $1:$2 in
     *:gcc) echo gcc ;;
+    dnf:g++) echo gcc-c++ ;;
+    pacman:g++ | brew:g++) echo gcc ;;
     dnf:libc6-dev) echo glibc-devel ;;
     pacman:libc6-dev) echo glibc ;;
     brew:libc6-dev) ;;
@@ -146,7 +148,8 @@ for group in "$@"; do
             /opt/homebrew/share/qemu/edk2-x86_64-code.fd
         ;;
     debug) need gdb gdb ;;
-    book | fuzz) ;;
+    fuzz) need g++ c++ g++ clang++ ;;
+    book) ;;
     *)
         echo "setup: unknown group '$group'; groups are rust image run debug book fuzz" >&2
         exit 2
