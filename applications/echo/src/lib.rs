@@ -20,7 +20,11 @@ application::application! {
 }
 
 fn main(arguments: &Arguments) -> ExitCode {
-    let end = if arguments.has("no-newline") { "" } else { "\n" };
+    let end = if arguments.has("no-newline") {
+        ""
+    } else {
+        "\n"
+    };
     print!("{}{end}", arguments.operands().join(" "));
     ExitCode::SUCCESS
 }

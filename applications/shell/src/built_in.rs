@@ -48,7 +48,9 @@ fn jobs(shell: &mut Shell) -> ExitCode {
 }
 
 fn foreground(shell: &mut Shell, operands: &[String]) -> ExitCode {
-    let wanted = operands.first().map(|operand| operand.trim_start_matches('%').parse::<usize>());
+    let wanted = operands
+        .first()
+        .map(|operand| operand.trim_start_matches('%').parse::<usize>());
     let position = match wanted {
         None => shell.jobs.len().checked_sub(1),
         Some(Ok(number)) => shell.jobs.iter().position(|job| job.number == number),

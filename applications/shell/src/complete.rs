@@ -3,10 +3,9 @@
 use crate::built_in;
 use alloc::{
     string::{String, ToString},
-    sync::Arc,
     vec::Vec,
 };
-use application::{PipeReader, Redirected, pipe, run};
+use application::{PipeReader, pipe, redirect, run};
 use line_editor::{Completer, Completion};
 
 /// Longest help text that is read.
@@ -19,10 +18,14 @@ impl Completer for Commands {
     fn complete(&self, before_cursor: &str) -> Completion {
         let command_start = before_cursor.rfind(['|', ';', '&']).map_or(0, |at| at + 1);
         let command = before_cursor.get(command_start..).unwrap_or("");
-        let start = before_cursor.rfind([' ', '|', ';', '&']).map_or(0, |at| at + 1);
+        let start = before_cursor
+            .rfind([' ', '|', ';', '&'])
+            .map_or(0, |at| at + 1);
         let word = before_cursor.get(start..).unwrap_or("");
         let mut words = command.split_whitespace();
-        let first = words.next().filter(|first| command.trim_start().len() > first.len());
+        let first = words
+            .next()
+            .filter(|first| command.trim_start().len() > first.len());
         let mut candidates = match first {
             None => command_names(),
             Some(name) => arguments_of(name, word),
@@ -36,29 +39,43 @@ impl Completer for Commands {
 
 fn command_names() -> Vec<String> {
     let commands = loader::commands().into_iter().map(|command| command.name);
-    commands.chain(built_in::NAMES.iter().map(ToString::to_string)).collect()
+    commands
+        .chain(built_in::NAMES.iter().map(ToString::to_string))
+        .collect()
 }
 
 /// What may stand behind the command `name`, by what its help says: its options, or its operands.
 fn arguments_of(name: &str, word: &str) -> Vec<String> {
-    let Some(help) = help_of(name) else { return Vec::new() };
+    let Some(help) = help_of(name) else {
+        return Vec::new();
+    };
     if word.starts_with('-') {
         return options_in(&help);
     }
-    let usage = help.lines().find(|line| line.starts_with("usage:")).unwrap_or("");
+    let usage = help
+        .lines()
+        .find(|line| line.starts_with("usage:"))
+        .unwrap_or("");
     let operands = usage.split("[OPTION]…").nth(1).unwrap_or("");
     if operands.contains("COMPONENT") {
         component_names()
     } else if operands.contains("COMMAND") {
         command_names()
     } else {
-        operands.split_whitespace().filter(|text| text.contains('|')).flat_map(choices).collect()
+        operands
+            .split_whitespace()
+            .filter(|text| text.contains('|'))
+            .flat_map(choices)
+            .collect()
     }
 }
 
 /// The words of an operand that is one of several words: `panic|divide`.
 fn choices(operand: &str) -> impl Iterator<Item = String> {
-    operand.trim_matches(['[', ']', '…']).split('|').map(ToString::to_string)
+    operand
+        .trim_matches(['[', ']', '…'])
+        .split('|')
+        .map(ToString::to_string)
 }
 
 fn options_in(help: &str) -> Vec<String> {
@@ -73,14 +90,17 @@ fn options_in(help: &str) -> Vec<String> {
 }
 
 fn component_names() -> Vec<String> {
-    Vec::new()
+    let components = loader::components().unwrap_or_default();
+    components
+        .into_iter()
+        .map(|component| component.name)
+        .collect()
 }
 
 /// What `name --help` prints; `None` for what is not a command.
 fn help_of(name: &str) -> Option<String> {
     let (writer, reader) = pipe();
-    let streams =
-        Arc::new(Redirected { input: Some(pipe().1), output: Some(writer), below: task::streams() });
+    let streams = redirect(Some(pipe().1), Some(writer), task::streams());
     let child = run(&[name.to_string(), "--help".to_string()], streams).ok()?;
     let text = read_all(&reader);
     drop(reader); // So that a longer text does not wait for its reader for ever.

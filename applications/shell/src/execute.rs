@@ -2,9 +2,8 @@
 
 use crate::{built_in, job::Job};
 use alloc::{string::String, sync::Arc, vec::Vec};
-use application::{ExitCode, Redirected, eprintln, pipe, run};
+use application::{ExitCode, eprintln, pipe, redirect, run};
 use command_line::syntax::{self, Command, Step};
-use task::Streams;
 
 /// What a shell remembers from line to line.
 #[derive(Default)]
@@ -60,8 +59,11 @@ impl Shell {
         if self.over || !step.condition.holds(self.status().0) {
             return;
         }
-        let commands: Vec<Vec<String>> =
-            step.pipeline.iter().map(|command| self.expand(command)).collect();
+        let commands: Vec<Vec<String>> = step
+            .pipeline
+            .iter()
+            .map(|command| self.expand(command))
+            .collect();
         if let [words] = commands.as_slice()
             && let Some(status) = built_in::run(self, words)
         {
@@ -78,7 +80,11 @@ impl Shell {
     }
 
     fn expand(&self, command: &Command) -> Vec<String> {
-        command.words.iter().map(|word| word.expand(self.status().0)).collect()
+        command
+            .words
+            .iter()
+            .map(|word| word.expand(self.status().0))
+            .collect()
     }
 
     fn keep(&mut self, mut job: Job) {
@@ -114,10 +120,7 @@ fn start(commands: &[Vec<String>], background: bool) -> Job {
         } else {
             (None, None)
         };
-        let streams: Arc<dyn Streams> = match (input.take(), output) {
-            (None, None) => Arc::clone(&below),
-            (input, output) => Arc::new(Redirected { input, output, below: Arc::clone(&below) }),
-        };
+        let streams = redirect(input.take(), output, Arc::clone(&below));
         input = next;
         match run(words, streams) {
             Ok(child) => job.push(child),

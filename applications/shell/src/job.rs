@@ -22,7 +22,11 @@ impl Job {
     /// A job of these commands, of which none runs yet.
     pub(crate) fn new(commands: &[Vec<String>]) -> Self {
         let commands: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
-        Self { number: 0, text: commands.join(" | "), members: Vec::new() }
+        Self {
+            number: 0,
+            text: commands.join(" | "),
+            members: Vec::new(),
+        }
     }
 
     pub(crate) fn push(&mut self, child: Child) {

@@ -13,7 +13,9 @@ pub(crate) fn run_boot_command(shell: &mut Shell) {
     if !console::claim_session() {
         return;
     }
-    let Some(bytes) = fw_cfg::read(FILE) else { return };
+    let Some(bytes) = fw_cfg::read(FILE) else {
+        return;
+    };
     match String::from_utf8(bytes) {
         Ok(text) => shell.execute(text.trim_end_matches(['\0', '\n'])),
         Err(error) => {

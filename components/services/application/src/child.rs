@@ -89,8 +89,10 @@ pub struct Child {
 pub fn run(words: &[String], streams: Arc<dyn Streams>) -> Result<Child, RunError> {
     let name = words.first().ok_or(RunError::NoCommand)?;
     let application = find(name)?;
-    let instance = loader::instantiate(&application)
-        .map_err(|error| RunError::Load { name: name.clone(), error })?;
+    let instance = loader::instantiate(&application).map_err(|error| RunError::Load {
+        name: name.clone(),
+        error,
+    })?;
     let code = Arc::new(AtomicU8::new(0));
     let handle = Builder::new(name.as_str())
         .component(application.as_str())
@@ -98,7 +100,12 @@ pub fn run(words: &[String], streams: Arc<dyn Streams>) -> Result<Child, RunErro
         .streams(streams)
         .spawn(body(instance, words.to_owned(), Arc::clone(&code)))
         .map_err(RunError::Spawn)?;
-    Ok(Child { id: handle.id(), handle: Some(handle), code, kill_on_drop: true })
+    Ok(Child {
+        id: handle.id(),
+        handle: Some(handle),
+        code,
+        kill_on_drop: true,
+    })
 }
 
 /// The application of the command `name`.
@@ -108,8 +115,14 @@ fn find(name: &str) -> Result<String, RunError> {
         return Ok(command.application.clone());
     }
     let known = commands.iter().map(|command| command.name.as_str());
-    let near = near::matches(name, known).into_iter().map(ToString::to_string).collect();
-    Err(RunError::Unknown { name: name.to_owned(), near })
+    let near = near::matches(name, known)
+        .into_iter()
+        .map(ToString::to_string)
+        .collect();
+    Err(RunError::Unknown {
+        name: name.to_owned(),
+        near,
+    })
 }
 
 /// The task's body. It owns the instance: when it is gone, however it went, so is the instance.
@@ -136,7 +149,9 @@ impl Child {
 
     /// Waits until the command has ended. A safe point.
     pub fn wait(mut self) -> ExitCode {
-        let Some(handle) = self.handle.take() else { return ExitCode::SUCCESS };
+        let Some(handle) = self.handle.take() else {
+            return ExitCode::SUCCESS;
+        };
         // `self` lives on while this waits: were the waiting task killed, it would kill the child.
         let result = handle.join();
         self.kill_on_drop = false;

@@ -18,7 +18,11 @@ impl Lines {
     /// The lines of the current task's input.
     #[must_use]
     pub fn new() -> Self {
-        Self { streams: task::streams(), pending: Vec::new(), at_end: false }
+        Self {
+            streams: task::streams(),
+            pending: Vec::new(),
+            at_end: false,
+        }
     }
 
     fn take(&mut self, length: usize) -> String {

@@ -49,7 +49,7 @@ pub use entry::enter;
 pub use exit::ExitCode;
 pub use input::Lines;
 pub use output::{fail, write, write_error};
-pub use pipe::{PipeReader, PipeWriter, Redirected, pipe};
+pub use pipe::{PipeReader, PipeWriter, pipe, redirect};
 
 /// Declares the crate an application: `application! { usage: USAGE, main: main }`.
 ///
@@ -65,8 +65,9 @@ macro_rules! application {
 
         /// The entry of this application.
         #[used]
-        pub static APPLICATION: $crate::Application =
-            $crate::Application { main: application_entry };
+        pub static APPLICATION: $crate::Application = $crate::Application {
+            main: application_entry,
+        };
     };
 }
 

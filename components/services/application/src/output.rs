@@ -43,7 +43,9 @@ fn put(text: fmt::Arguments<'_>, put: Put) {
             }
             Err(_) => {
                 drop((streams, whole));
-                task::unwind(Failure::Exited { status: i32::from(ExitCode::CLOSED_OUTPUT.0) })
+                task::unwind(Failure::Exited {
+                    status: i32::from(ExitCode::CLOSED_OUTPUT.0),
+                })
             }
         }
     }

@@ -14,7 +14,12 @@ const CAPACITY: usize = 4096;
 pub fn pipe() -> (PipeWriter, PipeReader) {
     let pipe = Arc::new(Pipe {
         // Allocated here, because the lock keeps interrupts off.
-        ring: IrqMutex::new(Ring { bytes: Box::new([0; CAPACITY]), start: 0, used: 0, open: true }),
+        ring: IrqMutex::new(Ring {
+            bytes: Box::new([0; CAPACITY]),
+            start: 0,
+            used: 0,
+            open: true,
+        }),
         readable: WaitQueue::new(),
         writable: WaitQueue::new(),
     });
@@ -131,14 +136,33 @@ impl Drop for PipeWriter {
     }
 }
 
+/// Streams that are those `below` but for the input and the output that are given. Error output
+/// always goes to those below.
+///
+/// Made here and never inlined, because whoever makes a trait object gives it a vtable of its own:
+/// a shell's would go with the shell, while the task that has the streams may live on.
+#[inline(never)]
+#[must_use]
+pub fn redirect(
+    input: Option<PipeReader>,
+    output: Option<PipeWriter>,
+    below: Arc<dyn Streams>,
+) -> Arc<dyn Streams> {
+    if input.is_none() && output.is_none() {
+        return below;
+    }
+    Arc::new(Redirected {
+        input,
+        output,
+        below,
+    })
+}
+
 /// Streams of which the input, the output or both lead into pipes.
-pub struct Redirected {
-    /// Where input comes from, if not from the streams below.
-    pub input: Option<PipeReader>,
-    /// Where output goes, if not to the streams below.
-    pub output: Option<PipeWriter>,
-    /// The streams below; error output always goes there.
-    pub below: Arc<dyn Streams>,
+struct Redirected {
+    input: Option<PipeReader>,
+    output: Option<PipeWriter>,
+    below: Arc<dyn Streams>,
 }
 
 impl Streams for Redirected {

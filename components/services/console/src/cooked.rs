@@ -15,7 +15,10 @@ struct Line {
 }
 
 #[used]
-static LINE: Mutex<Line> = Mutex::new(Line { bytes: Vec::new(), read: None });
+static LINE: Mutex<Line> = Mutex::new(Line {
+    bytes: Vec::new(),
+    read: None,
+});
 
 /// Reads from the current line, after waiting for the user to finish it; 0 after Ctrl-D at its
 /// start.

@@ -16,7 +16,9 @@ pub struct Foreground {
 
 /// Makes `tasks` the foreground job.
 pub fn set_foreground(tasks: Vec<TaskId>) -> Foreground {
-    Foreground { before: core::mem::replace(&mut *JOB.lock(), tasks) }
+    Foreground {
+        before: core::mem::replace(&mut *JOB.lock(), tasks),
+    }
 }
 
 impl Drop for Foreground {

@@ -27,7 +27,9 @@ pub struct RawMode {
 
 /// Puts the console in raw mode.
 pub fn raw_mode() -> RawMode {
-    RawMode { before: RAW.swap(true, Ordering::Relaxed) }
+    RawMode {
+        before: RAW.swap(true, Ordering::Relaxed),
+    }
 }
 
 impl Drop for RawMode {
@@ -63,7 +65,11 @@ pub(crate) fn read(buffer: &mut [u8]) -> usize {
     if buffer.is_empty() {
         return 0;
     }
-    if RAW.load(Ordering::Relaxed) { take(buffer) } else { cooked::read(buffer) }
+    if RAW.load(Ordering::Relaxed) {
+        take(buffer)
+    } else {
+        cooked::read(buffer)
+    }
 }
 
 /// Waits for bytes and takes them as they are.

@@ -53,6 +53,9 @@ pub fn claim_session() -> bool {
 }
 
 /// The console as a task's streams.
+///
+/// Never inlined: the vtable must be this component's and not that of an application that ends.
+#[inline(never)]
 #[must_use]
 pub fn streams() -> Arc<dyn Streams> {
     Arc::new(Console)

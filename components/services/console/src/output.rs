@@ -4,7 +4,11 @@ use cpu::IrqMutex;
 use uart::Port;
 
 /// What stands before a line of error output.
-const ERROR_MARK: &[u8] = if cfg!(feature = "alternate") { b"! " } else { b"" };
+const ERROR_MARK: &[u8] = if cfg!(feature = "alternate") {
+    b"! "
+} else {
+    b""
+};
 
 /// Bytes that are sent under one lock: a line, mostly.
 const CHUNK: usize = 256;
@@ -18,7 +22,9 @@ struct Cursor {
 }
 
 #[used]
-static CURSOR: IrqMutex<Cursor> = IrqMutex::new(Cursor { at_line_start: true });
+static CURSOR: IrqMutex<Cursor> = IrqMutex::new(Cursor {
+    at_line_start: true,
+});
 
 pub(crate) fn write(bytes: &[u8]) {
     for chunk in bytes.chunks(CHUNK) {

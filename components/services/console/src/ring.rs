@@ -15,7 +15,12 @@ pub(crate) struct Ring {
 
 impl Ring {
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0; CAPACITY], start: 0, used: 0, lost: 0 }
+        Self {
+            bytes: [0; CAPACITY],
+            start: 0,
+            used: 0,
+            lost: 0,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

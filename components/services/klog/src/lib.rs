@@ -73,9 +73,15 @@ impl Log for Logger {
         // A full text is the only failure, and a cut message is what is promised.
         let _ = write!(message, "{}", entry.args());
         let time_ns = clock::now_ns();
-        RING.lock().push(time_ns, entry.level(), entry.target(), message.as_str());
+        RING.lock()
+            .push(time_ns, entry.level(), entry.target(), message.as_str());
         if entry.level() <= log::Level::Warn {
-            echo(&Record::new(time_ns, entry.level(), entry.target(), message.as_str()));
+            echo(&Record::new(
+                time_ns,
+                entry.level(),
+                entry.target(),
+                message.as_str(),
+            ));
         }
     }
 
@@ -86,7 +92,10 @@ impl Log for Logger {
 pub fn register_echo(print: Echo) {
     *ECHO.lock() = Some(print);
     let missed = records();
-    missed.iter().filter(|record| record.level <= log::Level::Warn).for_each(echo);
+    missed
+        .iter()
+        .filter(|record| record.level <= log::Level::Warn)
+        .for_each(echo);
 }
 
 /// All records in the ring, oldest first.
@@ -101,7 +110,10 @@ pub fn records() -> Vec<Record> {
 /// All records as lines, oldest first.
 #[must_use]
 pub fn lines() -> Vec<String> {
-    records().iter().map(alloc::string::ToString::to_string).collect()
+    records()
+        .iter()
+        .map(alloc::string::ToString::to_string)
+        .collect()
 }
 
 /// How much is in the ring, and how much fell out of it.

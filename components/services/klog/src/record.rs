@@ -19,8 +19,12 @@ pub struct Record {
 
 impl Record {
     pub(crate) fn new(time_ns: u64, level: Level, target: &str, message: &str) -> Self {
-        let mut record =
-            Self { time_ns, level, target: FixedText::new(), message: FixedText::new() };
+        let mut record = Self {
+            time_ns,
+            level,
+            target: FixedText::new(),
+            message: FixedText::new(),
+        };
         // What does not fit is cut.
         let _ = record.target.write_str(target);
         let _ = record.message.write_str(message);
@@ -46,7 +50,10 @@ impl Display for Record {
         let micros = self.time_ns / 1000;
         let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
         let (level, target, message) = (self.level.as_str(), self.target(), self.message());
-        write!(f, "[{seconds:5}.{micros:06}] {level:<5} {target}: {message}")
+        write!(
+            f,
+            "[{seconds:5}.{micros:06}] {level:<5} {target}: {message}"
+        )
     }
 }
 
@@ -56,7 +63,10 @@ impl Display for Record {
         let micros = self.time_ns / 1000;
         let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
         let (level, target, message) = (self.level.as_str(), self.target(), self.message());
-        write!(f, "{level} | {target} | {message} | {seconds}.{micros:06} s")
+        write!(
+            f,
+            "{level} | {target} | {message} | {seconds}.{micros:06} s"
+        )
     }
 }
 

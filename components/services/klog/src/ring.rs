@@ -1,9 +1,6 @@
 //! The ring: records of variable length in a fixed number of bytes.
 
-use crate::{
-    MESSAGE_LIMIT, Record,
-    record::TARGET_LIMIT,
-};
+use crate::{MESSAGE_LIMIT, Record, record::TARGET_LIMIT};
 use alloc::vec::Vec;
 use log::Level;
 
@@ -37,7 +34,13 @@ pub struct Statistics {
 
 impl Ring {
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0; CAPACITY], start: 0, used: 0, records: 0, dropped: 0 }
+        Self {
+            bytes: [0; CAPACITY],
+            start: 0,
+            used: 0,
+            records: 0,
+            dropped: 0,
+        }
     }
 
     pub(crate) fn push(&mut self, time_ns: u64, level: Level, target: &str, message: &str) {
@@ -71,12 +74,19 @@ impl Ring {
     pub(crate) fn copy_to(&self, out: &mut Vec<u8>) {
         let end = self.start + self.used;
         out.extend_from_slice(self.bytes.get(self.start..end.min(CAPACITY)).unwrap_or(&[]));
-        out.extend_from_slice(self.bytes.get(..end.saturating_sub(CAPACITY)).unwrap_or(&[]));
+        out.extend_from_slice(
+            self.bytes
+                .get(..end.saturating_sub(CAPACITY))
+                .unwrap_or(&[]),
+        );
     }
 
     fn drop_oldest(&mut self) {
         let byte = |at: usize| {
-            self.bytes.get((self.start + at) % CAPACITY).copied().map_or(0, usize::from)
+            self.bytes
+                .get((self.start + at) % CAPACITY)
+                .copied()
+                .map_or(0, usize::from)
         };
         let length = HEADER + byte(9) + byte(10) + (byte(11) << 8);
         let length = length.min(self.used);
@@ -115,7 +125,10 @@ fn parse_one(bytes: &[u8]) -> Option<(Record, &[u8])> {
     let (message, rest) = rest.split_at_checked(length)?;
     let target = core::str::from_utf8(target).ok()?;
     let message = core::str::from_utf8(message).ok()?;
-    Some((Record::new(u64::from_le_bytes(*time), level, target, message), rest))
+    Some((
+        Record::new(u64::from_le_bytes(*time), level, target, message),
+        rest,
+    ))
 }
 
 /// The beginning of `text` that fits into `limit` bytes.

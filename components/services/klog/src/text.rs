@@ -10,7 +10,10 @@ pub(crate) struct FixedText<const N: usize> {
 
 impl<const N: usize> FixedText<N> {
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0; N], length: 0 }
+        Self {
+            bytes: [0; N],
+            length: 0,
+        }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -28,8 +31,15 @@ impl<const N: usize> fmt::Write for FixedText<N> {
         }
         let end = self.length + fitting;
         let source = text.as_bytes().get(..fitting).ok_or(fmt::Error)?;
-        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(source);
+        self.bytes
+            .get_mut(self.length..end)
+            .ok_or(fmt::Error)?
+            .copy_from_slice(source);
         self.length = end;
-        if fitting == text.len() { Ok(()) } else { Err(fmt::Error) }
+        if fitting == text.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
     }
 }

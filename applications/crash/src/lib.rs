@@ -1,0 +1,38 @@
+//! Provokes a fault, by way of a component that may really do it.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use application::{Arguments, ExitCode, Operands, Usage, eprintln};
+use faults::Provocation;
+
+application::application! {
+    usage: Usage {
+        name: "crash",
+        summary: "provoke a fault, which ends this command and nothing else",
+        operands: Operands::new("panic|div|null|ud2|stack|alloc|exhaust", 1, 1),
+        notes: &[
+            "panic    panics",
+            "div      divides by zero in hardware",
+            "null     loads from address 0",
+            "ud2      executes an undefined instruction",
+            "stack    recurses until the stack overflows",
+            "alloc    asks for more memory than any machine has",
+            "exhaust  uses up the memory in small steps",
+        ],
+        exit_codes: &[(101, "the fault happened")],
+        ..Usage::NONE
+    },
+    main: main,
+}
+
+fn main(arguments: &Arguments) -> ExitCode {
+    match arguments.operand().unwrap_or("").parse::<Provocation>() {
+        Ok(kind) => faults::provoke(kind),
+        Err(error) => {
+            eprintln!("crash: {error}");
+            ExitCode::USAGE
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Lists the faults that were.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use application::{Arguments, ExitCode, Json, OptionSpec, Usage, println};
+use faults::FaultRecord;
+
+application::application! {
+    usage: Usage {
+        name: "faults",
+        summary: "list the faults that were",
+        options: &[OptionSpec::JSON],
+        notes: &["The last ones are kept; all are counted."],
+        ..Usage::NONE
+    },
+    main: main,
+}
+
+fn main(arguments: &Arguments) -> ExitCode {
+    let records = faults::records();
+    let total = faults::total_records();
+    if arguments.has("json") {
+        let records = Json::array(records.iter().map(describe));
+        println!(
+            "{}",
+            Json::object([("total", total.into()), ("records", records)])
+        );
+        return ExitCode::SUCCESS;
+    }
+    for record in &records {
+        let FaultRecord {
+            task,
+            task_name,
+            component,
+            function,
+            offset,
+            failure,
+            ..
+        } = record;
+        println!("task {task} ({task_name}): {failure}");
+        println!("    in {function}+{offset:#x} of {component}");
+    }
+    println!("{total} faults since the system's start");
+    ExitCode::SUCCESS
+}
+
+fn describe(record: &FaultRecord) -> Json {
+    Json::object([
+        ("time_ns", record.time_ns.into()),
+        ("task", record.task.0.into()),
+        ("name", (&record.task_name).into()),
+        ("component", (&record.component).into()),
+        ("function", (&record.function).into()),
+        ("offset", record.offset.into()),
+        ("vector", record.vector().map(u32::from).into()),
+        ("failure", Json::text(&record.failure)),
+    ])
+}

@@ -1,0 +1,61 @@
+//! Lists the tasks.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use application::{Arguments, ExitCode, Json, OptionSpec, Usage, println};
+use task::TaskInfo;
+
+application::application! {
+    usage: Usage {
+        name: "ps",
+        summary: "list the tasks",
+        options: &[OptionSpec::JSON],
+        notes: &["CPU is the time that CPUs spent in a task, in milliseconds."],
+        ..Usage::NONE
+    },
+    main: main,
+}
+
+fn main(arguments: &Arguments) -> ExitCode {
+    let tasks = task::tasks();
+    if arguments.has("json") {
+        println!("{}", Json::array(tasks.iter().map(describe)));
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "{:>5} {:<9} {:>12} {:>8} {:<16} NAME",
+        "ID", "STATE", "CPU", "STACK", "COMPONENT"
+    );
+    for task in &tasks {
+        println!(
+            "{:>5} {:<9} {:>12} {:>8} {:<16} {}{}",
+            task.id.0,
+            task.state.name(),
+            milliseconds(task),
+            task.stack_used,
+            task.component,
+            task.name,
+            if task.killed { " (killed)" } else { "" },
+        );
+    }
+    ExitCode::SUCCESS
+}
+
+fn milliseconds(task: &TaskInfo) -> Json {
+    Json::Thousandths(task.cpu_ns / 1000)
+}
+
+fn describe(task: &TaskInfo) -> Json {
+    Json::object([
+        ("id", task.id.0.into()),
+        ("name", (&task.name).into()),
+        ("component", (&task.component).into()),
+        ("state", task.state.name().into()),
+        ("cpu_ms", milliseconds(task)),
+        ("stack", task.stack_size.into()),
+        ("stack_used", task.stack_used.into()),
+        ("killed", task.killed.into()),
+    ])
+}

@@ -1,0 +1,56 @@
+//! Names what an address belongs to.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::format;
+use application::{
+    Arguments, ExitCode, Json, Operands, OptionSpec, Usage, eprintln, fail, println,
+};
+use loader::Location;
+
+application::application! {
+    usage: Usage {
+        name: "resolve",
+        summary: "name the function that an address belongs to",
+        operands: Operands::new("ADDR", 1, 1),
+        options: &[OptionSpec::JSON],
+        notes: &["ADDR is hexadecimal, with or without 0x; 'symbols' shows some."],
+        exit_codes: &[(1, "the address lies in no component's text and in no stub")],
+        ..Usage::NONE
+    },
+    main: main,
+}
+
+fn main(arguments: &Arguments) -> ExitCode {
+    let operand = arguments.operand().unwrap_or("");
+    let digits = operand.strip_prefix("0x").unwrap_or(operand);
+    let Ok(address) = u64::from_str_radix(digits, 16) else {
+        eprintln!("resolve: '{operand}' is not a hexadecimal address such as 0xffffffff80001000");
+        return ExitCode::USAGE;
+    };
+    let Some(location) = loader::resolve(address) else {
+        return fail(
+            "resolve",
+            format!("{address:#x} lies in no component's text"),
+        );
+    };
+    if arguments.has("json") {
+        println!("{}", describe(address, &location));
+    } else {
+        println!("{location}");
+    }
+    ExitCode::SUCCESS
+}
+
+fn describe(address: u64, location: &Location) -> Json {
+    Json::object([
+        ("address", format!("{address:#018x}").into()),
+        ("component", (&location.component).into()),
+        ("function", (&location.function).into()),
+        ("offset", location.offset.into()),
+        ("stub", location.stub.into()),
+        ("retired", location.retired.into()),
+    ])
+}
