@@ -103,7 +103,11 @@ impl<'a> Subject<'a> {
             flags |= metadata::APPLICATION;
         }
         let first_party = flags & metadata::FIRST_PARTY != 0;
-        if !first_party && analysis.is_some_and(|analysis| !analysis.static_problems.is_empty()) {
+        let loses_state = analysis.is_some_and(|analysis| {
+            let mut problems = analysis.static_problems.iter();
+            problems.any(|problem| problem.fault.loses_state())
+        });
+        if !first_party && loses_state {
             flags |= metadata::STATE_NOT_TRANSFERABLE;
         }
         let ids = identity::Subject {
