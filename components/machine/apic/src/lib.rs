@@ -39,9 +39,5 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
         local::kind(),
         platform.interrupts.local_apic
     );
-    let others = platform.interrupts.processors.len().saturating_sub(1);
-    if others > 0 {
-        log::info!("apic: {others} more CPUs stay parked");
-    }
     Ok(())
 }
