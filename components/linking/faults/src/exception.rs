@@ -1,6 +1,9 @@
 //! The CPU's exceptions.
 
-use crate::{report, symbol};
+use crate::{
+    report,
+    symbol::{self, Origin},
+};
 use core::sync::atomic::Ordering;
 use interrupts::TrapFrame;
 use task::Failure;
@@ -26,7 +29,9 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
             ));
             return;
         }
-        DOUBLE_FAULT | MACHINE_CHECK => symbol::end_system(&failure_of(frame), Some(frame), None),
+        DOUBLE_FAULT | MACHINE_CHECK => {
+            symbol::end_system(&failure_of(frame), Origin::Interrupted(frame), None)
+        }
         _ => {}
     }
     let failure = failure_of(frame);
@@ -39,7 +44,7 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
     if !unwinder::can_catch() || (!frame.interrupts_enabled() && !overflow) {
         // With interrupts off, a lock is held that the faulting function itself may own: its drops
         // do not run, and the lock would never be released.
-        symbol::end_system(&failure, Some(frame), None);
+        symbol::end_system(&failure, Origin::Interrupted(frame), None);
     }
     // Without room on the interrupted stack there is none for the report, either.
     let short = overflow || !frame.on_interrupted_stack();
@@ -49,7 +54,7 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
         unwinder::report_and_unwind(frame, failure, Some(report::interrupted))
     };
     if !ends {
-        symbol::end_system(&failure_of(frame), Some(frame), None);
+        symbol::end_system(&failure_of(frame), Origin::Interrupted(frame), None);
     }
 }
 

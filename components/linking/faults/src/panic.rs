@@ -1,6 +1,9 @@
 //! The panic handler.
 
-use crate::{report, symbol};
+use crate::{
+    report,
+    symbol::{self, Origin},
+};
 use core::panic::PanicInfo;
 use task::{Failure, Message};
 
@@ -10,10 +13,12 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     let failure = Failure::Panic {
         message: Message::new(info.message()),
     };
+    // All that lies below this frame's own values belongs to the handling of the panic.
+    let origin = Origin::Above(core::ptr::from_ref(&failure).addr() as u64);
     let in_handler = report::in_interrupt_handler();
     if !in_handler && !unwinder::can_catch() {
-        symbol::end_system(&failure, None, info.location());
+        symbol::end_system(&failure, origin, info.location());
     }
-    report::panicked(&failure, info.location());
+    report::panicked(&failure, origin, info.location());
     unwinder::unwind_current(failure)
 }

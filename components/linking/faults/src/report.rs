@@ -2,7 +2,7 @@
 
 use crate::{
     record::{self, FaultRecord},
-    symbol::{Address, Backtrace},
+    symbol::{Address, Backtrace, Origin},
 };
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::{
@@ -44,12 +44,12 @@ pub(crate) fn in_interrupt_handler() -> bool {
     cpu::local().interrupt_nesting.load(Ordering::Relaxed) > 0
 }
 
-/// Tells about a panic in the current flow.
-pub(crate) fn panicked(failure: &Failure, location: Option<&Location<'_>>) {
+/// Tells about a panic; the frames that `origin` is above belong to its handling.
+pub(crate) fn panicked(failure: &Failure, origin: Origin<'_>, location: Option<&Location<'_>>) {
     tell(&Fault {
         failure,
         location,
-        frame: None,
+        origin,
     });
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn interrupted(frame: &TrapFrame, failure: &Failure) {
     tell(&Fault {
         failure,
         location: None,
-        frame: Some(frame),
+        origin: Origin::Interrupted(frame),
     });
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn interrupted(frame: &TrapFrame, failure: &Failure) {
 struct Fault<'a> {
     failure: &'a Failure,
     location: Option<&'a Location<'a>>,
-    frame: Option<&'a TrapFrame>,
+    origin: Origin<'a>,
 }
 
 impl fmt::Display for Fault<'_> {
@@ -88,10 +88,10 @@ impl fmt::Display for Fault<'_> {
         if let Some(location) = self.location {
             writeln!(f, "  at {location}")?;
         }
-        if let Some(frame) = self.frame {
+        if let Origin::Interrupted(frame) = self.origin {
             writeln!(f, "  in {}", Address(frame.rip))?;
         }
-        write!(f, "{}", Backtrace(self.frame))
+        write!(f, "{}", Backtrace(self.origin))
     }
 }
 
@@ -153,18 +153,14 @@ impl fmt::Display for Line<'_, '_> {
 /// The instruction that is to blame: the interrupted one; for a panic, the first outside of what
 /// only passes panics on.
 fn culprit(fault: &Fault<'_>) -> u64 {
-    if let Some(frame) = fault.frame {
+    if let Origin::Interrupted(frame) = fault.origin {
         return frame.rip;
     }
     let mut found = 0;
-    unwinder::backtrace(&mut |frame| {
+    fault.origin.walk(&mut |frame| {
         found = frame.lookup;
-        loader::resolve(frame.lookup).is_some_and(|location| {
-            matches!(
-                &*location.component,
-                "faults" | "unwinder" | "core" | "alloc" | "heap"
-            )
-        })
+        loader::resolve(frame.lookup)
+            .is_some_and(|location| matches!(&*location.component, "core" | "alloc" | "heap"))
     });
     found
 }

@@ -29,30 +29,88 @@ impl fmt::Display for Address {
     }
 }
 
-/// A walk over the current stack, one frame a line: from where it was interrupted, or from here
-/// but for the frames of the reporting itself.
-pub(crate) struct Backtrace<'a>(pub(crate) Option<&'a TrapFrame>);
+/// Where the stack of a fault begins.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    /// Where the code was interrupted.
+    Interrupted(&'a TrapFrame),
+    /// Above this address: what lies below belongs to the report.
+    Above(u64),
+}
+
+impl Origin<'_> {
+    /// Walks from there outwards, as long as `visit` answers true.
+    pub(crate) fn walk(self, visit: &mut dyn FnMut(unwinder::Frame) -> bool) {
+        match self {
+            Self::Interrupted(frame) => unwinder::backtrace_interrupted(frame, visit),
+            Self::Above(bottom) => {
+                unwinder::backtrace(&mut |frame| frame.stack_pointer <= bottom || visit(frame))
+            }
+        }
+    }
+}
+
+/// A walk over the current stack, one frame a line; a recursion takes one line.
+pub(crate) struct Backtrace<'a>(pub(crate) Origin<'a>);
 
 impl fmt::Display for Backtrace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut count = 0;
-        let mut result = Ok(());
-        let mut visit = |frame: unwinder::Frame| {
-            if count < MAX_FRAMES {
-                result = writeln!(f, "  {count:>3}: {}", Address(frame.lookup));
-            }
-            count += 1;
-            result.is_ok()
+        let mut lines = Lines {
+            f,
+            index: 0,
+            written: 0,
+            last: None,
+            repeated: 0,
         };
-        match self.0 {
-            Some(frame) => unwinder::backtrace_interrupted(frame, &mut visit),
-            None => unwinder::backtrace(&mut visit),
-        }
+        let mut result = Ok(());
+        self.0.walk(&mut |frame| {
+            result = lines.add(frame.lookup);
+            result.is_ok()
+        });
         result?;
-        if count > MAX_FRAMES {
-            writeln!(f, "       and {} more", count - MAX_FRAMES)?;
+        lines.finish()
+    }
+}
+
+/// Writes the lines of a backtrace.
+struct Lines<'a, 'b> {
+    f: &'a mut fmt::Formatter<'b>,
+    /// Index of the next frame.
+    index: usize,
+    /// Frames that have a line.
+    written: usize,
+    last: Option<u64>,
+    /// How often the last frame came again.
+    repeated: usize,
+}
+
+impl Lines<'_, '_> {
+    fn add(&mut self, address: u64) -> fmt::Result {
+        let index = self.index;
+        self.index += 1;
+        if self.last == Some(address) {
+            self.repeated += 1;
+            return Ok(());
+        }
+        self.repetitions()?;
+        if self.written < MAX_FRAMES {
+            self.written += 1;
+            self.last = Some(address);
+            writeln!(self.f, "  {index:>3}: {}", Address(address))?;
         }
         Ok(())
+    }
+
+    fn repetitions(&mut self) -> fmt::Result {
+        let repeated = core::mem::take(&mut self.repeated);
+        if repeated > 0 {
+            writeln!(self.f, "       ({repeated} times more)")?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> fmt::Result {
+        self.repetitions()
     }
 }
 
@@ -65,7 +123,7 @@ static DYING: AtomicBool = AtomicBool::new(false);
 /// second last words are bare.
 pub(crate) fn end_system(
     failure: &Failure,
-    frame: Option<&TrapFrame>,
+    origin: Origin<'_>,
     location: Option<&Location<'_>>,
 ) -> ! {
     if DYING.swap(true, Ordering::Relaxed) {
@@ -77,9 +135,9 @@ pub(crate) fn end_system(
     if let Some(location) = location {
         cpu::emergency_print(format_args!("  at {location}\n"));
     }
-    if let Some(frame) = frame {
+    if let Origin::Interrupted(frame) = origin {
         cpu::emergency_print(format_args!("  {frame:x?}\n"));
         cpu::emergency_print(format_args!("  in {}\n", Address(frame.rip)));
     }
-    cpu::fatal(format_args!("the way there:\n{}", Backtrace(frame)))
+    cpu::fatal(format_args!("the way there:\n{}", Backtrace(origin)))
 }

@@ -204,7 +204,10 @@ pub(crate) fn idle() -> ! {
     loop {
         let off = InterruptsOff::new();
         give_up(Leave::StayRunnable(Reason::Yielded));
+        // The end of the task that ran before may have woken somebody on the way here.
+        if !cpu::local().reschedule.load(Ordering::Relaxed) {
+            cpu::wait_for_interrupt();
+        }
         drop(off);
-        cpu::wait_for_interrupt();
     }
 }
