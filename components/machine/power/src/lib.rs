@@ -58,7 +58,8 @@ pub fn poweroff() -> ! {
             }
         }
     }
-    ports::delay();
+    // It may take the machine a second; an emulator that counts instructions executes many meanwhile.
+    (0..1000).for_each(|_| ports::delay());
     cpu::emergency_print(format_args!(
         "\npower: this machine cannot be switched off by ACPI\n"
     ));
