@@ -26,7 +26,7 @@ type Entries = BTreeMap<u64, usize>;
 /// # Errors
 ///
 /// When an address in `.text` is taken that is no function's entry.
-pub fn name_targets(component: &str, object: &mut Object) -> Result<()> {
+pub(crate) fn name_targets(component: &str, object: &mut Object) -> Result<()> {
     let text = object.section(".text");
     let entries = text.map(|text| entries(object, text)).unwrap_or_default();
     let statics = statics(object);
@@ -192,7 +192,6 @@ fn is_relocated(section: &Section, offset: u64) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::elf::Symbol;

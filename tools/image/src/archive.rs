@@ -24,7 +24,7 @@ const ENTRY: (&str, &str) = ("init", "init::enter");
 const CHECKSUM: core::ops::Range<usize> = 16..24;
 
 /// An archive.
-pub struct Archive {
+pub(crate) struct Archive {
     /// The file.
     pub bytes: Vec<u8>,
     /// Hash of all members' exact ids.
@@ -38,7 +38,7 @@ pub struct Archive {
 /// # Errors
 ///
 /// When an object cannot be read.
-pub fn write(members: &Members, manifest: &Manifest, toolchain: u128) -> Result<Archive> {
+pub(crate) fn write(members: &Members, manifest: &Manifest, toolchain: u128) -> Result<Archive> {
     let mut writer = Writer {
         members,
         pool: Pool::default(),
@@ -131,16 +131,9 @@ impl Writer<'_> {
         });
     }
 
-    /// The member with this name; reports that there is none.
-    fn find(&mut self, name: &str, wanted_by: &str) -> Option<u32> {
-        let found = self.members.find(name).map(count);
-        if found.is_none() {
-            self.violation(
-                name,
-                format!("{wanted_by} wants it, but no crate has this name"),
-            );
-        }
-        found
+    /// The member with this name. That the manifest names no other crate is checked elsewhere.
+    fn find(&self, name: &str) -> Option<u32> {
+        self.members.find(name).map(count)
     }
 
     fn stages(&mut self, manifest: &Manifest) -> (Vec<Stage>, Vec<u32>) {
@@ -148,13 +141,7 @@ impl Writer<'_> {
         let mut stages = Vec::new();
         for stage in &manifest.stages {
             let offset = count(start_order.len());
-            let wanted_by = format!("stage \"{}\"", stage.name);
-            start_order.extend(
-                stage
-                    .start
-                    .iter()
-                    .filter_map(|name| self.find(name, &wanted_by)),
-            );
+            start_order.extend(stage.start.iter().filter_map(|name| self.find(name)));
             let components = Span {
                 offset,
                 count: count(start_order.len()) - offset,
@@ -171,8 +158,7 @@ impl Writer<'_> {
     fn commands(&mut self, manifest: &Manifest) -> Vec<Command> {
         let mut commands = Vec::new();
         for (name, command) in &manifest.commands {
-            let wanted_by = format!("command \"{name}\"");
-            if let Some(member) = self.find(&command.application, &wanted_by) {
+            if let Some(member) = self.find(&command.application) {
                 let (name, summary) = (self.pool.add(name), self.pool.add(&command.summary));
                 commands.push(Command {
                     name,
@@ -187,7 +173,7 @@ impl Writer<'_> {
     fn session(&mut self, manifest: &Manifest) -> u32 {
         let session = manifest.session.as_ref();
         session
-            .and_then(|session| self.find(&session.application, "[session]"))
+            .and_then(|session| self.find(&session.application))
             .unwrap_or(NO_STAGE)
     }
 

@@ -14,7 +14,7 @@ use crate::{
     rlib,
     toolchain::{Toolchain, allocator_prefix},
     unit::{Unit, default_units, unit},
-    workspace::{Folder, Workspace},
+    workspace::{Folder, Package, Workspace},
 };
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -58,7 +58,9 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Build>
     let toolchain = Toolchain::find()?;
     let workspace = Workspace::read(&options.root)?;
     let manifest = Manifest::read(&options.manifest, &options.extra_manifests)?;
-    files::create_folder(&options.out)?;
+    for folder in ["cache/stamps", "objects", "debug"] {
+        files::create_folder(&options.out.join(folder))?;
+    }
 
     progress("compiling");
     let (units, libraries) = compile(options, &toolchain, &workspace, &manifest)?;
@@ -66,7 +68,8 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Build>
     let candidates = process(options, &toolchain, units, progress)?;
     let members = Members::choose(candidates);
     let archive = archive::write(&members, &manifest, toolchain.id)?;
-    let mut violations = members.violations.clone();
+    let mut violations = unknown_names(&manifest, &members);
+    violations.extend(members.violations.iter().cloned());
     violations.extend(archive.violations);
     let nucleus = Nucleus {
         workspace: &workspace,
@@ -142,26 +145,63 @@ fn compile(
     let libraries = invocation.run(&[])?;
     let mut units = default_units(workspace, manifest, toolchain, &libraries)?;
     for (variant, crates) in &manifest.alternates {
-        let wanted: Vec<_> = crates
+        let packages: Vec<&Package> = crates
             .iter()
             .filter_map(|name| workspace.first_party(name))
             .collect();
-        let features: Vec<String> = wanted
-            .iter()
-            .filter(|package| package.features.contains(variant))
-            .map(|package| format!("{}/{variant}", package.name))
-            .collect();
-        if features.is_empty() {
-            continue;
-        }
-        let alternates = invocation.run(&features)?;
-        for package in wanted {
-            if let Some(library) = alternates.get(&package.id) {
-                units.push(unit(package, manifest, library.clone(), variant));
+        for group in independent_groups(workspace, &packages) {
+            let features: Vec<String> = group
+                .iter()
+                .filter(|package| package.features.contains(variant))
+                .map(|package| format!("{}/{variant}", package.name))
+                .collect();
+            if features.is_empty() {
+                continue;
+            }
+            let alternates = invocation.run(&features)?;
+            for package in group {
+                if let Some(library) = alternates.get(&package.id) {
+                    units.push(unit(package, manifest, library.clone(), variant)?);
+                }
             }
         }
     }
     Ok((units, libraries))
+}
+
+/// Groups of packages none of which is built from another: an alternate must be compiled against the
+/// default build of everything else.
+fn independent_groups<'a>(
+    workspace: &Workspace,
+    packages: &[&'a Package],
+) -> Vec<Vec<&'a Package>> {
+    let depends = |a: &Package, b: &Package| workspace.closure(&a.id).contains(&b.id);
+    let mut groups: Vec<Vec<&Package>> = Vec::new();
+    for &package in packages {
+        let fits = |group: &&mut Vec<&Package>| {
+            !group
+                .iter()
+                .any(|other| depends(package, other) || depends(other, package))
+        };
+        match groups.iter_mut().find(fits) {
+            Some(group) => group.push(package),
+            None => groups.push(vec![package]),
+        }
+    }
+    groups
+}
+
+/// Crates that the manifest names and the image does not have.
+fn unknown_names(manifest: &Manifest, members: &Members) -> Vec<Violation> {
+    let unknown = manifest
+        .names()
+        .filter(|(name, _)| members.find(name).is_none());
+    unknown
+        .map(|(name, wanted_by)| Violation {
+            component: name.to_owned(),
+            message: format!("{wanted_by} names it, but no crate of the image has this name"),
+        })
+        .collect()
 }
 
 fn process(
@@ -176,7 +216,7 @@ fn process(
         script,
     };
     let folder = options.out.join("cache");
-    let mut cache = Cache::open(folder, merger, toolchain.id, &options.program)?;
+    let mut cache = Cache::open(folder, merger, toolchain.id)?;
     let mut candidates = Vec::new();
     let mut fresh = Vec::new();
     for unit in units {
@@ -200,8 +240,6 @@ fn process(
 /// Gives the objects in the cache the names of their members.
 fn publish(options: &Options, members: &Members) -> Result<()> {
     let (objects, debug) = (options.out.join("objects"), options.out.join("debug"));
-    files::create_folder(&objects)?;
-    files::create_folder(&debug)?;
     for member in &members.list {
         let name = format!("{}.o", member.unit.file_name());
         files::link(&member.cached.object, &objects.join(&name))?;

@@ -17,11 +17,11 @@ use std::{
 };
 
 /// The cache, and what it needs to fill itself.
-pub struct Cache {
+pub(crate) struct Cache {
     folder: PathBuf,
     merger: Merger,
     toolchain: u128,
-    /// Hash of everything that goes into every object: this program and the linker script.
+    /// Hash of what goes into every object: the builder's own sources and the linker script.
     common: blake3::Hash,
     used: BTreeSet<String>,
 }
@@ -43,11 +43,11 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made, or the program or the linker script cannot be read.
-    pub fn open(folder: PathBuf, merger: Merger, toolchain: u128, program: &Path) -> Result<Self> {
+    /// When the folder cannot be made, or the linker script cannot be read.
+    pub(crate) fn open(folder: PathBuf, merger: Merger, toolchain: u128) -> Result<Self> {
         files::create_folder(&folder)?;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&files::read(program)?);
+        hasher.update(env!("STRAKE_IMAGE_SOURCES").as_bytes());
         hasher.update(&files::read(&merger.script)?);
         Ok(Self {
             folder,
@@ -63,7 +63,7 @@ impl Cache {
     /// # Errors
     ///
     /// When a file cannot be read or written, or the object is not as the compiler writes them.
-    pub fn object(&mut self, unit: &Unit) -> Result<Cached> {
+    pub(crate) fn object(&mut self, unit: &Unit) -> Result<Cached> {
         let library = files::read(&unit.library)?;
         let objects = rlib::objects(&unit.crate_name, &library)?;
         let mut hasher = blake3::Hasher::new();
@@ -120,7 +120,7 @@ impl Cache {
     /// # Errors
     ///
     /// When the folder cannot be read or a file not be removed.
-    pub fn prune(&self) -> Result<()> {
+    pub(crate) fn prune(&self) -> Result<()> {
         for entry in fs::read_dir(&self.folder).map_err(Error::io("read", &self.folder))? {
             let path = entry.map_err(Error::io("read", &self.folder))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();

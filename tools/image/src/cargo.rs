@@ -15,10 +15,10 @@ use std::{
 };
 
 /// Where cargo put the library of each package: by package id.
-pub type Libraries = BTreeMap<String, PathBuf>;
+pub(crate) type Libraries = BTreeMap<String, PathBuf>;
 
 /// What cargo is to build.
-pub struct Invocation<'a> {
+pub(crate) struct Invocation<'a> {
     /// The workspace.
     pub workspace: &'a Workspace,
     /// The toolchain.
@@ -46,7 +46,7 @@ impl Invocation<'_> {
     /// # Errors
     ///
     /// When cargo cannot be run or a crate does not compile; the compiler has said why on stderr.
-    pub fn run(&self, features: &[String]) -> Result<Libraries> {
+    pub(crate) fn run(&self, features: &[String]) -> Result<Libraries> {
         let mut command = self.command(features);
         let cargo = Path::new("cargo");
         let mut child = command

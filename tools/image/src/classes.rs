@@ -9,7 +9,7 @@ const PERSONALITY_POINTER: &str = "DW.ref.rust_eh_personality";
 
 /// The class of `symbol`: a symbol in executed bytes is a function, whatever its ELF type says
 /// (labels of assembly have none).
-pub fn class_of(object: &Object, symbol: &Symbol) -> Class {
+pub(crate) fn class_of(object: &Object, symbol: &Symbol) -> Class {
     match symbol.place {
         Place::Undefined if symbol.binding == abi::STB_WEAK => Class::WeakImport,
         Place::Undefined => Class::Import,
@@ -25,7 +25,7 @@ pub fn class_of(object: &Object, symbol: &Symbol) -> Class {
 
 /// Hides what each object has of its own and nobody imports, and gives the sections the rights with
 /// which they are loaded (constants with addresses in them were writable for a static linker).
-pub fn normalise(object: &mut Object) {
+pub(crate) fn normalise(object: &mut Object) {
     for symbol in &mut object.symbols {
         if symbol.name == PERSONALITY_POINTER && symbol.place != Place::Undefined {
             symbol.binding = abi::STB_LOCAL;

@@ -3,19 +3,11 @@
 //! Only what is loaded is read (sections with `SHF_ALLOC`, the symbols in them, imports, their
 //! relocations); everything else of the file is dropped by reading it.
 
-use crate::{
-    abi,
-    error::{Error, Result},
-};
-use object::{
-    LittleEndian, elf,
-    read::elf::{FileHeader as _, Rela as _, SectionHeader as _, Sym as _},
-};
-use std::collections::BTreeMap;
+use crate::{abi, elf_read, error::Result};
 
 /// A relocatable object.
 #[derive(Clone, Debug, Default)]
-pub struct Object {
+pub(crate) struct Object {
     /// Its sections, without the null section.
     pub sections: Vec<Section>,
     /// Its symbols, without the null symbol.
@@ -24,7 +16,7 @@ pub struct Object {
 
 /// A section.
 #[derive(Clone, Debug, Default)]
-pub struct Section {
+pub(crate) struct Section {
     /// Its name.
     pub name: String,
     /// `sh_type`.
@@ -43,7 +35,7 @@ pub struct Section {
 
 /// A symbol.
 #[derive(Clone, Debug)]
-pub struct Symbol {
+pub(crate) struct Symbol {
     /// Its name; empty for a section's symbol.
     pub name: String,
     /// `st_value`: offset in its section.
@@ -60,7 +52,7 @@ pub struct Symbol {
 
 /// Where a symbol is defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// In another object.
     Undefined,
     /// Nowhere: it is a number.
@@ -71,7 +63,7 @@ pub enum Place {
 
 /// A relocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Relocation {
+pub(crate) struct Relocation {
     /// Offset of the place in its section.
     pub offset: u64,
     /// `R_X86_64_…`.
@@ -84,24 +76,24 @@ pub struct Relocation {
 
 impl Section {
     /// Whether it is executed.
-    pub fn is_text(&self) -> bool {
+    pub(crate) fn is_text(&self) -> bool {
         self.flags & abi::SHF_EXECINSTR != 0
     }
 
     /// Whether it is the storage of a mutable static.
-    pub fn is_state(&self) -> bool {
+    pub(crate) fn is_state(&self) -> bool {
         self.name.starts_with(".data") || self.name.starts_with(".bss")
     }
 }
 
 impl Symbol {
     /// Whether other objects see it.
-    pub fn is_exported(&self) -> bool {
+    pub(crate) fn is_exported(&self) -> bool {
         self.binding != abi::STB_LOCAL && self.place != Place::Undefined
     }
 
     /// Whether it stands for a section.
-    pub fn is_section(&self) -> bool {
+    pub(crate) fn is_section(&self) -> bool {
         self.kind == abi::STT_SECTION
     }
 }
@@ -112,19 +104,19 @@ impl Object {
     /// # Errors
     ///
     /// When the bytes are not a relocatable object, or a loaded section refers to a dropped one.
-    pub fn read(component: &str, bytes: &[u8]) -> Result<Self> {
-        Reader { component, bytes }.read()
+    pub(crate) fn read(component: &str, bytes: &[u8]) -> Result<Self> {
+        elf_read::read(component, bytes)
     }
 
     /// The section with this name.
-    pub fn section(&self, name: &str) -> Option<usize> {
+    pub(crate) fn section(&self, name: &str) -> Option<usize> {
         self.sections
             .iter()
             .position(|section| section.name == name)
     }
 
     /// The section that `symbol` lies in.
-    pub fn section_of(&self, symbol: &Symbol) -> Option<&Section> {
+    pub(crate) fn section_of(&self, symbol: &Symbol) -> Option<&Section> {
         match symbol.place {
             Place::Section(index) => self.sections.get(index),
             _ => None,
@@ -132,7 +124,7 @@ impl Object {
     }
 
     /// Puts local symbols before the others, as ELF demands, and forgets those that say nothing.
-    pub fn sort_symbols(&mut self) {
+    pub(crate) fn sort_symbols(&mut self) {
         let mut used = vec![false; self.symbols.len()];
         for relocation in self
             .sections
@@ -173,125 +165,5 @@ impl Symbol {
         let name = &self.name;
         !(self.is_section() || name.starts_with(".L") || name.starts_with("GCC_except_table"))
             && self.place != Place::Undefined
-    }
-}
-
-type Header = elf::FileHeader64<LittleEndian>;
-
-struct Reader<'a> {
-    component: &'a str,
-    bytes: &'a [u8],
-}
-
-impl Reader<'_> {
-    fn error(&self, message: impl std::fmt::Display) -> Error {
-        Error::object(self.component, message)
-    }
-
-    fn read(&self) -> Result<Object> {
-        const ENDIAN: LittleEndian = LittleEndian;
-        let header = Header::parse(self.bytes).map_err(|error| self.error(error))?;
-        if header.e_type(ENDIAN) != elf::ET_REL {
-            return Err(self.error("is not relocatable"));
-        }
-        let sections = header
-            .sections(ENDIAN, self.bytes)
-            .map_err(|error| self.error(error))?;
-        let symbols = sections
-            .symbols(ENDIAN, self.bytes, elf::SHT_SYMTAB)
-            .map_err(|error| self.error(error))?;
-
-        let mut object = Object::default();
-        let mut kept = BTreeMap::new();
-        for (index, raw) in sections.enumerate() {
-            let flags = raw.sh_flags(ENDIAN).0;
-            if flags & abi::SHF_ALLOC == 0 {
-                continue;
-            }
-            let name = sections
-                .section_name(ENDIAN, raw)
-                .map_err(|error| self.error(error))?;
-            let bytes = raw
-                .data(ENDIAN, self.bytes)
-                .map_err(|error| self.error(error))?;
-            kept.insert(index.0, object.sections.len());
-            object.sections.push(Section {
-                name: String::from_utf8_lossy(name).into_owned(),
-                kind: raw.sh_type(ENDIAN).0,
-                flags,
-                align: raw.sh_addralign(ENDIAN).max(1),
-                size: raw.sh_size(ENDIAN),
-                bytes: bytes.to_vec(),
-                relocations: Vec::new(),
-            });
-        }
-        let mut moved = BTreeMap::new();
-        for (index, raw) in symbols.enumerate() {
-            let name = symbols
-                .symbol_name(ENDIAN, raw)
-                .map_err(|error| self.error(error))?;
-            let name = String::from_utf8_lossy(name).into_owned();
-            let place = match raw.st_shndx(ENDIAN).0 {
-                abi::SHN_UNDEF => Place::Undefined,
-                abi::SHN_ABS => Place::Absolute,
-                _ => {
-                    let section = symbols
-                        .symbol_section(ENDIAN, raw, index)
-                        .map_err(|error| self.error(error))?;
-                    match section.and_then(|section| kept.get(&section.0)) {
-                        Some(&section) => Place::Section(section),
-                        None => continue,
-                    }
-                }
-            };
-            if index.0 == 0 || raw.st_type().0 == abi::STT_FILE {
-                continue;
-            }
-            moved.insert(index.0, object.symbols.len());
-            object.symbols.push(Symbol {
-                name: if raw.st_type().0 == abi::STT_SECTION {
-                    String::new()
-                } else {
-                    name
-                },
-                value: raw.st_value(ENDIAN),
-                size: raw.st_size(ENDIAN),
-                binding: raw.st_bind().0,
-                kind: raw.st_type().0,
-                place,
-            });
-        }
-        for raw in sections.iter() {
-            let Some(&target) = kept.get(&(raw.sh_info(ENDIAN) as usize)) else {
-                continue;
-            };
-            let relocations = raw
-                .rela(ENDIAN, self.bytes)
-                .map_err(|error| self.error(error))?;
-            let Some((relocations, _)) = relocations else {
-                continue;
-            };
-            for raw in relocations {
-                let old = raw.r_sym(ENDIAN, false) as usize;
-                let symbol = *moved.get(&old).ok_or_else(|| {
-                    let section = &object.sections[target].name;
-                    self.error(format!(
-                        "{section} refers to symbol {old} of a dropped section"
-                    ))
-                })?;
-                object.sections[target].relocations.push(Relocation {
-                    offset: raw.r_offset(ENDIAN),
-                    kind: raw.r_type(ENDIAN, false).0,
-                    symbol,
-                    addend: raw.r_addend(ENDIAN),
-                });
-            }
-        }
-        for section in &mut object.sections {
-            section
-                .relocations
-                .sort_by_key(|relocation| relocation.offset);
-        }
-        Ok(object)
     }
 }

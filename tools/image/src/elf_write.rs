@@ -7,7 +7,7 @@ const ET_REL: u16 = 1;
 const EM_X86_64: u16 = 62;
 const VERSION: u32 = 1;
 const STV_DEFAULT: u8 = 0;
-const HEADER_SIZE: usize = 64;
+const HEADER_SIZE: u16 = 64;
 const SECTION_HEADER_SIZE: u16 = 64;
 const SYMBOL_SIZE: u64 = 24;
 const RELOCATION_SIZE: u64 = 24;
@@ -19,7 +19,7 @@ const FIRST: usize = 1;
 ///
 /// The symbols must be sorted, see [`Object::sort_symbols`]; the file's symbol index of
 /// `object.symbols[i]` is `i + 1`, because the null symbol comes first.
-pub fn write(object: &Object, metadata: (&str, &[u8])) -> Vec<u8> {
+pub(crate) fn write(object: &Object, metadata: (&str, &[u8])) -> Vec<u8> {
     let mut file = File::default();
     file.header();
     file.push(Header::NULL, b"");
@@ -61,7 +61,7 @@ pub fn write(object: &Object, metadata: (&str, &[u8])) -> Vec<u8> {
 }
 
 /// Where the line and column words of panic locations stand: 8 bytes at (section, offset), in order.
-pub fn panic_lines(object: &Object) -> Vec<(usize, usize)> {
+pub(crate) fn panic_lines(object: &Object) -> Vec<(usize, usize)> {
     // What was written here reads back, so the error does not occur.
     let found = digests::panic_locations(&write(object, (".none", &[]))).unwrap_or_default();
     let place = |location: &digests::PanicLocation| {
@@ -112,7 +112,7 @@ impl File {
         self.bytes.extend_from_slice(b"\x7fELF");
         // 64 bits, little-endian, version 1.
         self.bytes.extend_from_slice(&[2, 1, 1, 0]);
-        self.bytes.resize(HEADER_SIZE, 0);
+        self.bytes.resize(usize::from(HEADER_SIZE), 0);
         self.names.push(0);
     }
 
@@ -246,7 +246,7 @@ impl File {
         set(18, &EM_X86_64.to_le_bytes());
         set(20, &VERSION.to_le_bytes());
         set(40, &(table as u64).to_le_bytes());
-        set(52, &(HEADER_SIZE as u16).to_le_bytes());
+        set(52, &HEADER_SIZE.to_le_bytes());
         set(58, &SECTION_HEADER_SIZE.to_le_bytes());
         set(60, &u16::try_from(sections).unwrap_or(0).to_le_bytes());
         set(62, &u16::try_from(sections - 1).unwrap_or(0).to_le_bytes());
@@ -263,7 +263,6 @@ fn count(number: usize) -> u32 {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::elf::{Relocation, Section, Symbol};

@@ -12,7 +12,7 @@ use linker::format::metadata::FrameDescription;
 /// # Errors
 ///
 /// When `.eh_frame` is cut off or describes something other than `.text`.
-pub fn frames(component: &str, object: &Object) -> Result<Vec<FrameDescription>> {
+pub(crate) fn frames(component: &str, object: &Object) -> Result<Vec<FrameDescription>> {
     let Some(section) = object
         .section(".eh_frame")
         .map(|index| &object.sections[index])

@@ -8,7 +8,11 @@ use linker::format::metadata::Class;
 use std::collections::BTreeMap;
 
 /// Reports functions of `component` that share an address.
-pub fn check_addresses(component: &str, object: &Object, classes: &[Class]) -> Vec<Violation> {
+pub(crate) fn check_addresses(
+    component: &str,
+    object: &Object,
+    classes: &[Class],
+) -> Vec<Violation> {
     let mut known: BTreeMap<(usize, u64), &str> = BTreeMap::new();
     let mut violations = Vec::new();
     for (symbol, &class) in object.symbols.iter().zip(classes) {

@@ -16,7 +16,7 @@ pub struct Ids {
 }
 
 /// What an object's ids are made of.
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The object.
     pub object: &'a Object,
     /// Key and class of each of its symbols.
@@ -35,7 +35,7 @@ pub struct Subject<'a> {
 
 impl Subject<'_> {
     /// Computes both ids.
-    pub fn ids(&self) -> Ids {
+    pub(crate) fn ids(&self) -> Ids {
         Ids {
             exact: self.hash(&[]),
             content: self.hash(self.lines),

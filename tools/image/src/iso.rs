@@ -15,7 +15,7 @@ use std::{
 const MODULES: &str = "multiboot2 iso9660 normal";
 
 /// What goes into the image, and where it goes.
-pub struct Iso<'a> {
+pub(crate) struct Iso<'a> {
     /// Folder of the workspace.
     pub root: &'a Path,
     /// Folder for what is built.
@@ -27,7 +27,7 @@ pub struct Iso<'a> {
 }
 
 /// The image.
-pub struct Written {
+pub(crate) struct Written {
     /// The file.
     pub path: PathBuf,
     /// Whether it was made just now.
@@ -40,7 +40,7 @@ impl Iso<'_> {
     /// # Errors
     ///
     /// When a file cannot be read or written, or `grub-mkrescue` is missing or fails.
-    pub fn write(&self) -> Result<Written> {
+    pub(crate) fn write(&self) -> Result<Written> {
         let configuration = self.root.join("cfg/grub.cfg");
         let files = [
             (configuration.as_path(), "boot/grub/grub.cfg"),
@@ -48,12 +48,12 @@ impl Iso<'_> {
             (self.archive, "boot/strake.archive"),
         ];
         let mut hasher = blake3::Hasher::new();
-        hasher.update(MODULES.as_bytes());
+        hasher.update(env!("STRAKE_IMAGE_SOURCES").as_bytes());
         for (file, _) in files {
             hasher.update(blake3::hash(&files::read(file)?).as_bytes());
         }
         let stamp = hasher.finalize();
-        let stamp_path = self.out.join("cache/iso.stamp");
+        let stamp_path = self.out.join("cache/stamps/iso");
         let path = self.out.join("strake.iso");
         if path.exists() && fs::read(&stamp_path).is_ok_and(|old| old == stamp.as_bytes()) {
             return Ok(Written { path, fresh: false });
@@ -69,6 +69,7 @@ impl Iso<'_> {
             .args(["--fonts=", "--themes=", "--locales=", "-o"])
             .arg(&path)
             .arg(&tree);
+        let _ = fs::remove_file(&stamp_path);
         merge::run(command, "grub-mkrescue")?;
         fs::remove_dir_all(&tree).map_err(Error::io("remove", &tree))?;
         files::write_if_changed(&stamp_path, stamp.as_bytes())?;

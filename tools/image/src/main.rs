@@ -4,7 +4,7 @@
 use image::{
     Options, build,
     error::{Error, Result},
-    wrapper,
+    list, wrapper,
 };
 use std::{
     path::{Path, PathBuf},
@@ -15,11 +15,8 @@ const USAGE: &str = "usage: image build [--iso] [--manifest FILE] [--extra-manif
                      [--out DIR] [--keep-going]\n       image list [--json] [the same options]";
 
 fn main() -> ExitCode {
-    if std::env::var_os(wrapper::MODE).is_some() {
-        return match wrapper::run(std::env::args_os().skip(1)) {
-            Ok(status) => ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)),
-            Err(error) => fail(&format!("rustc wrapper: {error}")),
-        };
+    if let Some(status) = wrapper::intercept() {
+        return status;
     }
     match run(std::env::args().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -35,6 +32,17 @@ fn fail(message: &str) -> ExitCode {
 fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
     let line = CommandLine::parse(arguments)?;
     let built = build(&line.options, &mut |step| eprintln!("image: {step}"))?;
+    if line.list {
+        let members = &built.members;
+        println!(
+            "{}",
+            if line.json {
+                list::json(members)
+            } else {
+                list::table(members)
+            }
+        );
+    }
     for violation in &built.violations {
         eprintln!("image: warning: {violation}");
     }
@@ -42,6 +50,8 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
 }
 
 struct CommandLine {
+    list: bool,
+    json: bool,
     options: Options,
 }
 
@@ -50,7 +60,8 @@ impl CommandLine {
         let usage = || Error::Usage(USAGE.into());
         let root = workspace_root()?;
         let command = arguments.next().ok_or_else(usage)?;
-        if !["build", "image", "iso", "list"].contains(&command.as_str()) {
+        let mut json = false;
+        if !["build", "list"].contains(&command.as_str()) {
             return Err(usage());
         }
         let mut options = Options {
@@ -58,7 +69,7 @@ impl CommandLine {
             extra_manifests: Vec::new(),
             out: root.join("build"),
             program: std::env::current_exe().map_err(Error::io("find", Path::new("image")))?,
-            iso: command == "iso",
+            iso: false,
             keep_going: false,
             root,
         };
@@ -73,11 +84,15 @@ impl CommandLine {
                 "--out" => options.out = value()?,
                 "--keep-going" => options.keep_going = true,
                 "--iso" => options.iso = true,
-                "--json" => {}
+                "--json" if command == "list" => json = true,
                 _ => return Err(Error::Usage(format!("unknown option {argument}\n{USAGE}"))),
             }
         }
-        Ok(Self { options })
+        Ok(Self {
+            list: command == "list",
+            json,
+            options,
+        })
     }
 }
 

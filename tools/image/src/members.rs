@@ -1,11 +1,6 @@
 //! Chooses the members of the archive: what belongs to the system, and all that it imports.
 
-use crate::{
-    cache::Cached,
-    error::Violation,
-    summary::{Export, Import},
-    unit::Unit,
-};
+use crate::{cache::Cached, error::Violation, summary::Export, unit::Unit};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A unit and its processed object.
@@ -68,6 +63,7 @@ impl Members {
         members.define();
         members.resolve();
         members.check_keys();
+        members.check_alternates();
         members
     }
 
@@ -108,6 +104,7 @@ impl Members {
 
     /// Finds who defines each import; reports what nobody defines.
     fn resolve(&mut self) {
+        let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (index, member) in self.list.iter().enumerate() {
             let mut dependencies = BTreeSet::new();
             for import in &member.cached.summary.imports {
@@ -117,11 +114,40 @@ impl Members {
                     }
                     Some(_) => {}
                     None if import.weak => {}
-                    None => self.violations.push(missing(&member.unit, import)),
+                    None => missing
+                        .entry(&import.symbol)
+                        .or_default()
+                        .push(member.unit.file_name()),
                 }
             }
             self.dependencies.push(dependencies.into_iter().collect());
         }
+        self.violations
+            .extend(missing.into_iter().map(|(symbol, importers)| Violation {
+                component: importers.join(", "),
+                message: format!(
+                    "imports {}, which nobody defines",
+                    digests::display_name(symbol)
+                ),
+            }));
+    }
+
+    /// Reports alternates that do nothing else than the default.
+    fn check_alternates(&mut self) {
+        let same = self.list.iter().filter(|member| {
+            let default = self.find(&member.unit.name).map(|index| &self.list[index]);
+            !member.unit.variant.is_empty()
+                && default.is_some_and(|default| {
+                    default.cached.summary.ids.content == member.cached.summary.ids.content
+                })
+        });
+        let violations: Vec<Violation> = same
+            .map(|member| Violation {
+                component: member.unit.file_name(),
+                message: "is the same as the default build".into(),
+            })
+            .collect();
+        self.violations.extend(violations);
     }
 
     /// Reports two names with one key: the key says nothing any more.
@@ -167,14 +193,4 @@ fn definers(candidates: &[Candidate]) -> BTreeMap<u64, usize> {
         }
     }
     definers
-}
-
-fn missing(unit: &Unit, import: &Import) -> Violation {
-    Violation {
-        component: unit.file_name(),
-        message: format!(
-            "imports {}, which nobody defines",
-            digests::display_name(&import.symbol)
-        ),
-    }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Merges relocatable objects by the rules of a linker script.
-pub struct Merger {
+pub(crate) struct Merger {
     /// The linker.
     pub linker: PathBuf,
     /// The linker script that says which sections become one.
@@ -27,7 +27,7 @@ impl Merger {
     /// # Errors
     ///
     /// When a file cannot be written or the linker refuses the objects.
-    pub fn merge(
+    pub(crate) fn merge(
         &self,
         component: &str,
         objects: &[Member<'_>],

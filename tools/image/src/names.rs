@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// What a symbol is called by people and by other objects.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// What [`digests::key_name`] says, and the owner of a copy.
     pub name: String,
     /// Number among the symbols of one object with the same name.
@@ -19,7 +19,7 @@ pub struct Identity {
 
 /// A symbol as its object describes it.
 #[derive(Clone, Copy, Debug)]
-pub struct Named<'a> {
+pub(crate) struct Named<'a> {
     /// Its name.
     pub name: &'a str,
     /// Its class.
@@ -39,7 +39,7 @@ impl Identity {
     }
 
     /// The key: never 0, which stands for "no name".
-    pub fn key(&self) -> u64 {
+    pub(crate) fn key(&self) -> u64 {
         if self.ordinal == 0 {
             return digests::key(&self.name);
         }
@@ -48,7 +48,7 @@ impl Identity {
 }
 
 /// The identities of the symbols of an object of `component`; `None` for what has no name.
-pub fn identities(component: &str, symbols: &[Named<'_>]) -> Vec<Option<Identity>> {
+pub(crate) fn identities(component: &str, symbols: &[Named<'_>]) -> Vec<Option<Identity>> {
     let mut count: BTreeMap<Identity, u32> = BTreeMap::new();
     let identity = |symbol: &Named<'_>| {
         if symbol.name.is_empty() || symbol.class == Class::Other {

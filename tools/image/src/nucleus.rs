@@ -18,13 +18,13 @@ use std::{
 };
 
 /// Name of the crate.
-pub const NAME: &str = "nucleus";
+pub(crate) const NAME: &str = "nucleus";
 
 /// What the loaded sections but data and bss may take, in bytes.
 const LIMIT: u64 = 256 * 1024;
 
 /// What goes into the nucleus, and where it goes.
-pub struct Nucleus<'a> {
+pub(crate) struct Nucleus<'a> {
     /// The workspace.
     pub workspace: &'a Workspace,
     /// The toolchain.
@@ -36,7 +36,7 @@ pub struct Nucleus<'a> {
 }
 
 /// The linked nucleus.
-pub struct Linked {
+pub(crate) struct Linked {
     /// The file.
     pub path: PathBuf,
     /// Whether it was linked just now.
@@ -56,7 +56,7 @@ impl Nucleus<'_> {
     /// # Errors
     ///
     /// When a library cannot be read or the linker fails, for instance because a symbol is missing.
-    pub fn link(&self) -> Result<Linked> {
+    pub(crate) fn link(&self) -> Result<Linked> {
         let package = self.workspace.first_party(NAME);
         let package = package.ok_or_else(|| Error::Toolchain(format!("no crate {NAME}")))?;
         let own = self.libraries.get(&package.id);
@@ -65,6 +65,7 @@ impl Nucleus<'_> {
         let script = self.workspace.root.join("cfg/nucleus.ld");
 
         let mut hasher = blake3::Hasher::new();
+        hasher.update(env!("STRAKE_IMAGE_SOURCES").as_bytes());
         hasher.update(&files::read(&script)?);
         hasher.update(&files::read(own)?);
         for input in &inputs {
@@ -72,12 +73,22 @@ impl Nucleus<'_> {
         }
         let stamp = hasher.finalize();
         let [path, map] = ["nucleus.elf", "nucleus.map"].map(|name| self.out.join(name));
-        let stamp_path = self.out.join("cache/nucleus.stamp");
+        let stamp_path = self.out.join("cache/stamps/nucleus");
         let known = std::fs::read(&stamp_path).is_ok_and(|old| old == stamp.as_bytes());
         let fresh = !(known && path.exists() && map.exists());
         if fresh {
             let _ = std::fs::remove_file(&stamp_path);
-            self.run(own, &inputs, &script, (&path, &map))?;
+            let debug = self.out.join("debug").join("nucleus.elf");
+            self.run(own, &inputs, &[Path::new("-T"), &script], &debug)?;
+            // The boot loader would read the debug information, and nobody use it.
+            let map_option = PathBuf::from(format!("-Map={}", map.display()));
+            let options = [
+                Path::new("-T"),
+                &script,
+                Path::new("--strip-debug"),
+                &map_option,
+            ];
+            self.run(own, &inputs, &options, &path)?;
             files::write_if_changed(&stamp_path, stamp.as_bytes())?;
         }
         let violations = check(&inputs, &path, &map)?;
@@ -110,13 +121,7 @@ impl Nucleus<'_> {
         Ok(inputs)
     }
 
-    fn run(
-        &self,
-        own: &Path,
-        inputs: &[Input<'_>],
-        script: &Path,
-        (path, map): (&Path, &Path),
-    ) -> Result<()> {
+    fn run(&self, own: &Path, inputs: &[Input<'_>], options: &[&Path], path: &Path) -> Result<()> {
         let library = files::read(own)?;
         let folder = self.out.join("cache/nucleus");
         files::create_folder(&folder)?;
@@ -125,9 +130,7 @@ impl Nucleus<'_> {
             .args(["-flavor", "gnu", "-static", "--gc-sections", "--no-dynamic-linker"])
             // The sections that are loaded are few and small, so they need no page of the file each.
             .args(["-z", "max-page-size=4096", "-z", "noexecstack", "--build-id=none"])
-            .arg("-T")
-            .arg(script)
-            .arg(format!("-Map={}", map.display()))
+            .args(options)
             .arg("-o")
             .arg(path);
         for object in rlib::objects(NAME, &library)? {

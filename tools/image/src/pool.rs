@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 /// A pool of strings; equal strings are kept once.
 #[derive(Clone, Default)]
-pub struct Pool {
+pub(crate) struct Pool {
     bytes: Vec<u8>,
     known: BTreeMap<String, Span>,
 }
 
 impl Pool {
     /// The span of `text`.
-    pub fn add(&mut self, text: &str) -> Span {
+    pub(crate) fn add(&mut self, text: &str) -> Span {
         if text.is_empty() {
             return Span::EMPTY;
         }
@@ -30,14 +30,14 @@ impl Pool {
 }
 
 /// Tables behind a header of known size.
-pub struct Tables {
+pub(crate) struct Tables {
     start: usize,
     bytes: Vec<u8>,
 }
 
 impl Tables {
     /// Tables that begin right behind a header of `header` bytes.
-    pub fn behind(header: usize) -> Self {
+    pub(crate) fn behind(header: usize) -> Self {
         Self {
             start: header,
             bytes: Vec::new(),
@@ -45,7 +45,7 @@ impl Tables {
     }
 
     /// Appends a table.
-    pub fn add<R: Record>(&mut self, records: &[R]) -> Span {
+    pub(crate) fn add<R: Record>(&mut self, records: &[R]) -> Span {
         let offset = count(self.start + self.bytes.len());
         for record in records {
             record.encode(&mut self.bytes);
@@ -57,7 +57,7 @@ impl Tables {
     }
 
     /// Appends the pool.
-    pub fn add_pool(&mut self, pool: Pool) -> Span {
+    pub(crate) fn add_pool(&mut self, pool: Pool) -> Span {
         let offset = count(self.start + self.bytes.len());
         self.bytes.extend_from_slice(&pool.bytes);
         Span {
@@ -67,12 +67,12 @@ impl Tables {
     }
 
     /// Length of header and tables.
-    pub fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.start + self.bytes.len()
     }
 
     /// The header and the tables.
-    pub fn finish<H: Record>(self, header: &H) -> Vec<u8> {
+    pub(crate) fn finish<H: Record>(self, header: &H) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.length());
         header.encode(&mut out);
         out.extend_from_slice(&self.bytes);
@@ -85,6 +85,6 @@ impl Tables {
     clippy::cast_possible_truncation,
     reason = "no table or object here reaches 4 GiB"
 )]
-pub const fn count(number: usize) -> u32 {
+pub(crate) const fn count(number: usize) -> u32 {
     number as u32
 }

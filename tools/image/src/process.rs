@@ -22,7 +22,7 @@ use linker::format::{
 };
 
 /// What is known of an object before it is looked at.
-pub struct Description<'a> {
+pub(crate) struct Description<'a> {
     /// Name of the crate.
     pub crate_name: &'a str,
     /// Version of the crate.
@@ -34,7 +34,7 @@ pub struct Description<'a> {
 }
 
 /// An object that is ready to be loaded.
-pub struct Processed {
+pub(crate) struct Processed {
     /// The file.
     pub bytes: Vec<u8>,
     /// What other steps need to know of it.
@@ -46,7 +46,7 @@ pub struct Processed {
 /// # Errors
 ///
 /// When the object is not as the compiler writes them, or the linker's library refuses the result.
-pub fn process(
+pub(crate) fn process(
     merged: &[u8],
     compiled: Option<&[u8]>,
     description: &Description<'_>,

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use object::read::archive::ArchiveFile;
 
 /// An object inside a library.
-pub struct Member<'a> {
+pub(crate) struct Member<'a> {
     /// Its file name.
     pub name: String,
     /// Its bytes.
@@ -16,7 +16,7 @@ pub struct Member<'a> {
 /// # Errors
 ///
 /// When the bytes are not an archive.
-pub fn objects<'a>(component: &str, library: &'a [u8]) -> Result<Vec<Member<'a>>> {
+pub(crate) fn objects<'a>(component: &str, library: &'a [u8]) -> Result<Vec<Member<'a>>> {
     let archive = ArchiveFile::parse(library).map_err(|error| Error::object(component, error))?;
     let mut objects = Vec::new();
     for member in archive.members() {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// # Errors
 ///
 /// When the debug information is not understood.
-pub fn analyse(crate_name: &str, object: &[u8]) -> Result<Analysis> {
+pub(crate) fn analyse(crate_name: &str, object: &[u8]) -> Result<Analysis> {
     digests::analyse(object, crate_name).map_err(|error| Error::object(crate_name, error))
 }
 
@@ -23,7 +23,7 @@ pub fn analyse(crate_name: &str, object: &[u8]) -> Result<Analysis> {
 ///
 /// The digests know a symbol by its name alone; a symbol that got more into its key because it is a
 /// private copy has its item under that key.
-pub fn records(
+pub(crate) fn records(
     items: &[digests::Item],
     object: &Object,
     identities: &[Option<Identity>],

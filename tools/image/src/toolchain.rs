@@ -9,13 +9,13 @@ use std::{
 };
 
 /// The target of every component.
-pub const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The cargo profile of every component.
-pub const PROFILE: &str = "component";
+pub(crate) const PROFILE: &str = "component";
 
 /// Code generation flags of every object.
-pub const FLAGS: [&str; 7] = [
+pub(crate) const FLAGS: [&str; 7] = [
     // Calls to other crates are plain `call rel32` and not loads of a GOT word.
     "-Crelro-level=off",
     "-Cno-redzone=yes",
@@ -30,7 +30,7 @@ pub const FLAGS: [&str; 7] = [
 ];
 
 /// The crates that come prebuilt with the toolchain.
-pub const PREBUILT: [&str; 3] = ["core", "alloc", "compiler_builtins"];
+pub(crate) const PREBUILT: [&str; 3] = ["core", "alloc", "compiler_builtins"];
 
 /// The Rust toolchain in use.
 pub struct Toolchain {
@@ -122,7 +122,7 @@ impl Toolchain {
 /// # Errors
 ///
 /// When liballoc imports no allocation function.
-pub fn allocator_prefix(alloc: &[u8]) -> Result<String> {
+pub(crate) fn allocator_prefix(alloc: &[u8]) -> Result<String> {
     const ALLOCATE: &str = "12___rust_alloc";
     let missing = || Error::Toolchain("liballoc imports no allocation function".into());
     let file = object::File::parse(alloc).map_err(|error| Error::object("alloc", error))?;
@@ -135,7 +135,7 @@ pub fn allocator_prefix(alloc: &[u8]) -> Result<String> {
 }
 
 /// The first 16 bytes of a hash.
-pub fn truncate(hasher: &blake3::Hasher) -> u128 {
+pub(crate) fn truncate(hasher: &blake3::Hasher) -> u128 {
     let mut bytes = [0; 16];
     hasher.finalize_xof().fill(&mut bytes);
     u128::from_le_bytes(bytes)

@@ -4,6 +4,7 @@ use crate::{
     cargo::Libraries,
     error::{Error, Result},
     manifest::Manifest,
+    policy,
     toolchain::{PREBUILT, Toolchain},
     workspace::{Folder, Package, Workspace},
 };
@@ -25,6 +26,8 @@ pub struct Unit {
     pub library: PathBuf,
     /// Flags of the metadata that follow from the manifest.
     pub flags: u32,
+    /// Whether it may use `unsafe` although the manifest does not name it.
+    pub lacks_grant: bool,
     /// Whether it is in the image even when nobody imports from it.
     pub root: bool,
 }
@@ -38,18 +41,13 @@ impl Unit {
             format!("{}={}", self.name, self.variant)
         }
     }
-
-    /// Whether the crate belongs to this repository.
-    pub fn is_first_party(&self) -> bool {
-        self.flags & metadata::FIRST_PARTY != 0
-    }
 }
 
 /// The default units of a build: everything that cargo built, but the nucleus, and the prebuilt.
 ///
 /// # Errors
 ///
-/// When the toolchain lacks a prebuilt library.
+/// When the toolchain lacks a prebuilt library, or a crate's root file cannot be read.
 pub fn default_units(
     workspace: &Workspace,
     manifest: &Manifest,
@@ -64,7 +62,7 @@ pub fn default_units(
             )));
         };
         if package.folder != Folder::Kernel || package.crate_name != crate::nucleus::NAME {
-            units.push(unit(package, manifest, library.clone(), ""));
+            units.push(unit(package, manifest, library.clone(), "")?);
         }
     }
     name_second_versions(&mut units);
@@ -76,6 +74,7 @@ pub fn default_units(
             version: toolchain.release.clone(),
             library: toolchain.prebuilt(name)?,
             flags: metadata::PREBUILT,
+            lacks_grant: false,
             root: false,
         });
     }
@@ -84,29 +83,29 @@ pub fn default_units(
 }
 
 /// The unit of `package` in a variant.
-pub fn unit(package: &Package, manifest: &Manifest, library: PathBuf, variant: &str) -> Unit {
-    let name = package.crate_name.clone();
-    let mut flags = 0;
-    if package.folder.is_first_party() {
-        flags |= metadata::FIRST_PARTY;
-        let granted = manifest.grants.contains_key(&name) || package.folder == Folder::Kernel;
-        flags |= if granted {
-            metadata::UNSAFE_GRANTED
-        } else {
-            metadata::UNSAFE_FORBIDDEN
-        };
-    }
+///
+/// # Errors
+///
+/// When the crate's root file cannot be read.
+pub fn unit(
+    package: &Package,
+    manifest: &Manifest,
+    library: PathBuf,
+    variant: &str,
+) -> Result<Unit> {
+    let standing = policy::standing(package, manifest)?;
     let root = matches!(package.folder, Folder::Components | Folder::Applications)
         || manifest.packages.contains(&package.name);
-    Unit {
-        crate_name: name.clone(),
-        name,
+    Ok(Unit {
+        name: package.crate_name.clone(),
         variant: variant.to_owned(),
+        crate_name: package.crate_name.clone(),
         version: package.version.clone(),
         library,
-        flags,
+        flags: standing.flags,
+        lacks_grant: standing.violates,
         root,
-    }
+    })
 }
 
 /// Gives the older of two versions of one crate a name of its own.

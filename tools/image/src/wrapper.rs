@@ -9,7 +9,7 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
-    process::{Command, ExitStatus},
+    process::{Command, ExitCode, ExitStatus},
 };
 
 /// Set in the environment of cargo, so that the program knows that it is called as the wrapper.
@@ -18,12 +18,22 @@ pub const MODE: &str = "STRAKE_RUSTC_WRAPPER";
 /// First part of each crate's metadata; a change renames every symbol.
 const PREFIX: &str = "strake";
 
+/// Does the wrapper's work when cargo has called this program as the wrapper, and gives the status to
+/// end with. Every program that builds by this library asks this first.
+#[must_use]
+pub fn intercept() -> Option<ExitCode> {
+    std::env::var_os(MODE)?;
+    Some(match run(std::env::args_os().skip(1)) {
+        Ok(status) => ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("rustc wrapper: {error}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
 /// Runs the compiler that `arguments` name, with the metadata replaced.
-///
-/// # Errors
-///
-/// When no compiler is named or it cannot be started.
-pub fn run(mut arguments: impl Iterator<Item = OsString>) -> io::Result<ExitStatus> {
+fn run(mut arguments: impl Iterator<Item = OsString>) -> io::Result<ExitStatus> {
     let rustc = arguments
         .next()
         .ok_or_else(|| io::Error::other("no compiler named"))?;
