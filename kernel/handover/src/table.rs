@@ -15,7 +15,11 @@ pub struct Table<T: 'static> {
 
 impl<T> Table<T> {
     /// A table without elements.
-    pub const EMPTY: Self = Self { address: 0, count: 0, element: PhantomData };
+    pub const EMPTY: Self = Self {
+        address: 0,
+        count: 0,
+        element: PhantomData,
+    };
 
     /// Describes `count` elements at the virtual `address`.
     ///
@@ -25,12 +29,19 @@ impl<T> Table<T> {
     /// initialised elements that nothing writes.
     #[must_use]
     pub const unsafe fn new(address: u64, count: u64) -> Self {
-        Self { address, count, element: PhantomData }
+        Self {
+            address,
+            count,
+            element: PhantomData,
+        }
     }
 
     /// The elements.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on this machine")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "usize has 64 bits on this machine"
+    )]
     pub const fn as_slice(&self) -> &'static [T] {
         if self.count == 0 {
             return &[];
@@ -69,7 +80,9 @@ pub struct Text {
 
 impl Text {
     /// The empty string.
-    pub const EMPTY: Self = Self { bytes: Table::EMPTY };
+    pub const EMPTY: Self = Self {
+        bytes: Table::EMPTY,
+    };
 
     /// A string of the bytes of `bytes`.
     #[must_use]

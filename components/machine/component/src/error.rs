@@ -18,7 +18,10 @@ impl StartError {
     /// An error with the message that `reason` displays, cut at 200 bytes.
     #[must_use]
     pub fn new(reason: impl fmt::Display) -> Self {
-        let mut error = Self { message: [0; CAPACITY], length: 0 };
+        let mut error = Self {
+            message: [0; CAPACITY],
+            length: 0,
+        };
         // A full buffer is the only failure, and a cut message is what is promised.
         let _ = write!(error, "{reason}");
         error
@@ -38,7 +41,10 @@ impl Write for StartError {
             let mut encoded = [0; 4];
             let bytes = character.encode_utf8(&mut encoded).as_bytes();
             let end = self.length.checked_add(bytes.len()).ok_or(fmt::Error)?;
-            self.message.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(bytes);
+            self.message
+                .get_mut(self.length..end)
+                .ok_or(fmt::Error)?
+                .copy_from_slice(bytes);
             self.length = end;
         }
         Ok(())

@@ -17,12 +17,15 @@ pub use application::Application;
 pub use error::StartError;
 pub use handover::Handover;
 
+/// Starts a component, with what the nucleus has to say.
+pub type StartHook = fn(&'static Handover) -> Result<(), StartError>;
+
 /// The hooks of a component. All are optional.
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
     /// Registers the component and takes its resources, once, at boot or when it is first loaded,
     /// in the order of the manifest. Not called when the component is upgraded.
-    pub start: Option<fn(&'static Handover) -> Result<(), StartError>>,
+    pub start: Option<StartHook>,
     /// Lets no call stay inside and makes the device quiet, before a swap that changes state.
     pub suspend: Option<fn()>,
     /// Undoes `suspend`, in the old or in the new version.
@@ -33,7 +36,12 @@ pub struct Hooks {
 
 impl Hooks {
     /// No hook at all.
-    pub const NONE: Self = Self { start: None, suspend: None, resume: None, stop: None };
+    pub const NONE: Self = Self {
+        start: None,
+        suspend: None,
+        resume: None,
+        stop: None,
+    };
 }
 
 /// Declares the crate a component and names its hooks: `component! { start: start }`.
