@@ -48,7 +48,7 @@ pub use info::{
 };
 pub use instance::{Instance, instantiate};
 pub use live::{Live, LiveGuard, ObjectBytesOf, archive, handover, lock, snapshot};
-pub use load::{load, unload};
+pub use load::{load, start_components, unload};
 pub use loaded::{Fresh, Loaded, Sizes};
 pub use object_bytes::ObjectBytes;
 pub use state_hash::hash_of_state;

@@ -55,28 +55,16 @@ pub(crate) fn load_instance(name: &str) -> Result<ComponentId, LoadError> {
 ///
 /// When it is not loaded, others import from it, it cannot stop or refuses to.
 pub fn unload(name: &str) -> Result<(), LoadError> {
-    let mut guard = live::lock()?;
-    let not_loaded = || LoadError::NotLoaded {
-        component: name.to_owned(),
-    };
-    let (id, loaded) = guard
-        .live()?
-        .find(name)
-        .map(|(id, it)| (id, Arc::clone(it)))
-        .ok_or_else(not_loaded)?;
-    let users: Vec<String> = guard
-        .live()?
-        .namespace
-        .users(id)
-        .map(|(_, user)| user.name.clone())
-        .collect();
-    if !users.is_empty() {
-        return Err(LoadError::InUse {
-            component: name.to_owned(),
-            users,
-        });
-    }
+    let (id, loaded) = unused(&*live::snapshot()?, name)?;
+    // Hooks are called with no lock held: they may ask the loader something.
     hooks::stop(&loaded)?;
+    let mut guard = live::lock()?;
+    if let Err(error) = unused(guard.live()?, name) {
+        // Somebody has begun to use it meanwhile.
+        drop(guard);
+        hooks::start(&loaded, handover()?)?;
+        return Err(error);
+    }
     let live = guard.live_mut()?;
     live.namespace.retire(id);
     live.set_loaded(id, None);
@@ -84,6 +72,26 @@ pub fn unload(name: &str) -> Result<(), LoadError> {
     live.retired.push(loaded);
     registry::update(live);
     Ok(())
+}
+
+/// The component `name`, if nobody imports from it.
+fn unused(live: &Live, name: &str) -> Result<(ComponentId, Arc<Loaded>), LoadError> {
+    let component = || name.to_owned();
+    let (id, loaded) = live.find(name).ok_or_else(|| LoadError::NotLoaded {
+        component: component(),
+    })?;
+    let users: Vec<String> = live
+        .namespace
+        .users(id)
+        .map(|(_, user)| user.name.clone())
+        .collect();
+    if !users.is_empty() {
+        return Err(LoadError::InUse {
+            component: component(),
+            users,
+        });
+    }
+    Ok((id, Arc::clone(loaded)))
 }
 
 /// Takes an instance out and frees it.
@@ -275,6 +283,21 @@ fn seal_all(live: &mut Live, pending: Vec<Pending<'_>>) -> Result<(), LoadError>
     {
         let loaded = Loaded::seal(bytes, &object, &layout, placement, fresh, &[])?;
         live.set_loaded(id, Some(Arc::new(loaded)));
+    }
+    Ok(())
+}
+
+/// Calls the start hooks of components that a swap has brought along.
+///
+/// # Errors
+///
+/// The first hook that refuses; the components stay loaded.
+pub fn start_components(ids: &[ComponentId]) -> Result<(), LoadError> {
+    let handover = handover()?;
+    for id in ids.iter().rev() {
+        if let Some(loaded) = live::snapshot()?.loaded(*id).cloned() {
+            hooks::start(&loaded, handover)?;
+        }
     }
     Ok(())
 }

@@ -7,7 +7,11 @@ use crate::{
     plan::{Parsed, Target},
     step::Meter,
 };
-use alloc::{string::ToString, sync::Arc, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
 use linker::{
     ComponentId, Key, Layout, Object, Placement, SlotStore, StaticPlace, StaticStorage,
     format::metadata::{ItemKind, Metadata},
@@ -20,13 +24,17 @@ pub(crate) struct Built {
     pub(crate) slots: SlotStores,
     pub(crate) texts: PreparedTexts,
     pub(crate) changes: Vec<Change>,
-    pub(crate) kept_old: Vec<alloc::string::String>,
+    /// Components that were not linked before: to be started after the commit.
+    pub(crate) added: Vec<ComponentId>,
+    pub(crate) kept_old: Vec<String>,
 }
 
 /// A new version in the making.
 struct New<'p, 'a> {
     parsed: &'p Parsed<'a>,
     target: &'p Target,
+    /// Its number: that of what it replaces, else one that entering gives it.
+    id: Option<ComponentId>,
     placement: Placement,
     fresh: Fresh,
 }
@@ -45,7 +53,7 @@ pub(crate) fn build(
     }
     meter.done(Step::Allocate)?;
     let mut next = Live::clone(live);
-    let entered = enter(&mut next, &new)?;
+    let entered = enter(&mut next, &mut new)?;
     meter.done(Step::Enter)?;
     link(&mut next, &mut new)?;
     meter.done(Step::Link)?;
@@ -62,7 +70,7 @@ fn allocate<'p, 'a>(
 ) -> Result<New<'p, 'a>, Refusal> {
     let layout = &parsed.layout;
     let name = &parsed.found.name;
-    let component = live.namespace.component(target.id);
+    let component = target.id().and_then(|id| live.namespace.component(id));
     let known = component.map_or(&[][..], |component| &component.statics);
     let (places, data_size) = places(known, layout);
     let fresh = Fresh::allocate(name, layout, data_size)
@@ -83,9 +91,11 @@ fn allocate<'p, 'a>(
         rodata: fresh.rodata_start(),
         statics,
     };
+    let id = target.id();
     Ok(New {
         parsed,
         target,
+        id,
         placement,
         fresh,
     })
@@ -121,42 +131,62 @@ fn places(known: &[StaticStorage], layout: &Layout<'_>) -> (Vec<StaticPlace>, u6
 #[derive(Default)]
 struct Entered {
     stores: Vec<SlotStore>,
-    kept_old: Vec<alloc::string::String>,
+    kept_old: Vec<String>,
 }
 
-/// Enters the new versions in the copy of the symbol map, all before the first is linked.
-fn enter(next: &mut Live, new: &[New<'_, '_>]) -> Result<Entered, Refusal> {
-    let ids: Vec<ComponentId> = new.iter().map(|it| it.target.id).collect();
+/// Enters the new versions in the copy of the symbol map, all before the first is linked; those that
+/// replace something first, because a symbol may have moved to one that is added.
+fn enter(next: &mut Live, new: &mut [New<'_, '_>]) -> Result<Entered, Refusal> {
+    let ids: Vec<ComponentId> = new.iter().filter_map(|it| it.id).collect();
     let mut entered = Entered::default();
-    for (
-        index,
-        New {
-            parsed,
-            target,
-            placement,
-            ..
-        },
-    ) in new.iter().enumerate()
+    let mut pending = &*ids;
+    for New {
+        parsed,
+        target,
+        placement,
+        ..
+    } in &*new
     {
-        let pending = ids.get(index..).unwrap_or_default();
+        let Some((id, old)) = &target.replaces else {
+            continue;
+        };
         let keeps_old = |key| target.keeps_old.contains_key(&key);
-        let Parsed { object, layout, .. } = parsed;
         let replacement = next
             .namespace
-            .replace(target.id, object, layout, placement, pending, keeps_old)
+            .replace(
+                *id,
+                &parsed.object,
+                &parsed.layout,
+                placement,
+                pending,
+                keeps_old,
+            )
             .map_err(|error| Refusal::new(&parsed.found.name, Reason::Link(error)))?;
+        pending = pending.get(1..).unwrap_or_default();
         entered.stores.extend(replacement.stores);
         for stub in replacement.kept {
             if let Some(stub) = next.namespace.stub(stub) {
-                entered.kept_old.push(function_name(&target.old, stub.key));
+                entered.kept_old.push(function_name(old, stub.key));
             }
         }
+    }
+    for New {
+        parsed,
+        id,
+        placement,
+        ..
+    } in new.iter_mut().filter(|it| it.id.is_none())
+    {
+        let added = next
+            .namespace
+            .add(&parsed.object, &parsed.layout, placement, true);
+        *id = Some(added.map_err(|error| Refusal::new(&parsed.found.name, Reason::Link(error)))?);
     }
     Ok(entered)
 }
 
 /// The path of a function of a version, by its key.
-pub(crate) fn function_name(loaded: &Loaded, key: Key) -> alloc::string::String {
+pub(crate) fn function_name(loaded: &Loaded, key: Key) -> String {
     let named = |metadata: Metadata<'_>| {
         let item = metadata.item(ItemKind::Function, key.0)?;
         Some(metadata.strings.get(item.name)?.to_string())
@@ -170,7 +200,7 @@ pub(crate) fn function_name(loaded: &Loaded, key: Key) -> alloc::string::String 
 }
 
 /// The path of a function that has no item: of a prebuilt object.
-fn symbol_name(loaded: &Loaded, key: Key) -> Option<alloc::string::String> {
+fn symbol_name(loaded: &Loaded, key: Key) -> Option<String> {
     let metadata = loaded.metadata()?;
     let index = metadata
         .symbols
@@ -184,9 +214,10 @@ fn symbol_name(loaded: &Loaded, key: Key) -> Option<alloc::string::String> {
 fn link(next: &mut Live, new: &mut [New<'_, '_>]) -> Result<(), Refusal> {
     for New {
         parsed,
-        target,
+        id,
         placement,
         fresh,
+        ..
     } in new
     {
         let Parsed {
@@ -195,10 +226,11 @@ fn link(next: &mut Live, new: &mut [New<'_, '_>]) -> Result<(), Refusal> {
             found,
             ..
         } = parsed;
+        let Some(id) = *id else { continue };
         let refuse = |error: LoadError| Refusal::new(&found.name, Reason::Load(error));
         let mut images = fresh.images(&found.name).map_err(refuse)?;
         next.namespace
-            .link(target.id, object, layout, placement, &mut images)
+            .link(id, object, layout, placement, &mut images)
             .map_err(|error| Refusal::new(&found.name, Reason::Link(error)))?;
     }
     Ok(())
@@ -215,26 +247,35 @@ fn seal(
     // Stubs made for the new versions: nothing leads to them before the commit.
     loader::write_fresh_stubs(&mut next.namespace).map_err(refuse)?;
     let mut changes = Vec::with_capacity(new.len());
+    let mut added = Vec::new();
     for New {
         parsed,
         target,
+        id,
         placement,
         fresh,
     } in new
     {
+        let Some(id) = id else { continue };
         let loaded = version(parsed, target, placement, fresh)?;
-        next.set_loaded(target.id, Some(Arc::clone(&loaded)));
-        next.retired.push(Arc::clone(&target.old));
-        changes.push(Change {
-            id: target.id,
-            old: Arc::clone(&target.old),
-            new: loaded,
-        });
+        next.set_loaded(id, Some(Arc::clone(&loaded)));
+        match target.old() {
+            Some(old) => {
+                next.retired.push(Arc::clone(old));
+                changes.push(Change {
+                    id,
+                    old: Arc::clone(old),
+                    new: loaded,
+                });
+            }
+            None => added.push(id),
+        }
     }
     for parsed in parsed {
         next.set_source(&parsed.found.name, parsed.found.bytes.clone());
     }
-    finish(next, &entered.stores, changes, entered.kept_old)
+    let built = finish(next, &entered.stores, changes, entered.kept_old)?;
+    Ok(Built { added, ..built })
 }
 
 /// The last preparations, which an undo needs too.
@@ -242,7 +283,7 @@ pub(crate) fn finish(
     next: Live,
     stores: &[SlotStore],
     changes: Vec<Change>,
-    kept_old: Vec<alloc::string::String>,
+    kept_old: Vec<String>,
 ) -> Result<Built, Refusal> {
     let slots =
         SlotStores::prepare(stores).map_err(|error| Refusal::new("swap", Reason::Load(error)))?;
@@ -250,11 +291,13 @@ pub(crate) fn finish(
         return Err(Refusal::new("swap", Reason::SlotChanged));
     }
     let texts = PreparedTexts::new(next.all_texts());
+    let added = Vec::new();
     Ok(Built {
         next: Arc::new(next),
         slots,
         texts,
         changes,
+        added,
         kept_old,
     })
 }
@@ -273,7 +316,8 @@ fn version(
     } = parsed;
     let object: &Object<'_> = object;
     let bytes = found.bytes.clone();
-    Loaded::seal(bytes, object, layout, placement, fresh, target.old.data())
+    let kept = target.old().map_or(&[][..], |old| old.data());
+    Loaded::seal(bytes, object, layout, placement, fresh, kept)
         .map(Arc::new)
         .map_err(|error| Refusal::new(&found.name, Reason::Load(error)))
 }

@@ -20,6 +20,7 @@ extern crate alloc;
 
 mod build;
 mod commit;
+mod find;
 mod history;
 mod holders;
 mod plan;
@@ -60,7 +61,8 @@ fn perform(request: &Request) -> Result<Report, Refusal> {
     let mut guard = loader::lock().map_err(loading)?;
     let archive = loader::archive().map_err(loading)?;
     let live = Arc::clone(guard.live().map_err(loading)?);
-    let found = plan::find(&archive, &request.items)?;
+    let mut found = find::find(&archive, &request.items)?;
+    find::complete(&live, &archive, request, &mut found)?;
     meter.done(Step::Find)?;
     let mut parsed = plan::parse(&live, &archive, request, &found)?;
     meter.done(Step::Parse)?;
@@ -90,10 +92,15 @@ fn perform(request: &Request) -> Result<Report, Refusal> {
         ..Report::default()
     };
     let overrides = live.overrides.clone();
+    let added = built.added.clone();
     drop(live);
     let changes = carry_out(&mut guard, built, &mut meter, &mut report)?;
+    drop(guard);
     if !request.dry_run {
         history.push(swapped, changes, overrides);
+        if let Err(error) = loader::start_components(&added) {
+            log::warn!("swap: {error}");
+        }
     }
     Ok(report)
 }

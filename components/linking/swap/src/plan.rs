@@ -1,7 +1,7 @@
 //! What a request means for what is linked now: which object takes the place of which component, and
 //! whether it may. Only reads.
 
-use crate::{Item, Reason, Refusal, Request};
+use crate::{Reason, Refusal, Request, find::Found};
 use alloc::{
     borrow::ToOwned,
     format,
@@ -14,19 +14,11 @@ use linker::{
     compare::{Comparison, compare},
     format::{
         archive::Archive,
-        metadata::{APPLICATION, ItemKind, Metadata},
+        metadata::{APPLICATION, Metadata},
     },
     survivor,
 };
-use loader::{Live, Loaded, ObjectBytes, policy};
-
-/// An object of the request, found.
-pub(crate) struct Found {
-    /// The component that it is for.
-    pub(crate) name: String,
-    /// The object.
-    pub(crate) bytes: ObjectBytes,
-}
+use loader::{Live, Loaded, policy};
 
 /// An object of the request, checked.
 pub(crate) struct Parsed<'a> {
@@ -37,33 +29,28 @@ pub(crate) struct Parsed<'a> {
     pub(crate) targets: Vec<Target>,
 }
 
-/// A linked component that an object replaces.
+/// What becomes of an object: it replaces a linked component, or is linked beside them.
 pub(crate) struct Target {
-    pub(crate) id: ComponentId,
-    pub(crate) old: Arc<Loaded>,
+    /// What it replaces; none if it is added.
+    pub(crate) replaces: Option<(ComponentId, Arc<Loaded>)>,
     /// Functions whose stubs keep their old code although the new object has one of that key.
     pub(crate) keeps_old: KeyMap<Key, ()>,
+}
+
+impl Target {
+    pub(crate) fn id(&self) -> Option<ComponentId> {
+        self.replaces.as_ref().map(|(id, _)| *id)
+    }
+
+    pub(crate) fn old(&self) -> Option<&Arc<Loaded>> {
+        self.replaces.as_ref().map(|(_, old)| old)
+    }
 }
 
 /// What is to be said about a swap that is not a reason to refuse it.
 #[derive(Default)]
 pub(crate) struct Remarks {
     pub(crate) initial_values: Vec<String>,
-}
-
-/// Finds the request's objects.
-pub(crate) fn find(archive: &Archive<'static>, items: &[Item]) -> Result<Vec<Found>, Refusal> {
-    let mut found: Vec<Found> = Vec::with_capacity(items.len());
-    for item in items {
-        if found.iter().any(|known| known.name == item.component) {
-            return Err(Refusal::new(&item.component, Reason::Twice));
-        }
-        found.push(Found {
-            name: item.component.clone(),
-            bytes: item.find(archive)?,
-        });
-    }
-    Ok(found)
 }
 
 /// Parses the objects, checks origin and rights, and finds what each replaces. Leaves out those
@@ -86,7 +73,13 @@ pub(crate) fn parse<'a>(
         }
         policy::check(archive, &found.name, object.metadata.header.flags)
             .map_err(|error| refuse(Reason::Load(error)))?;
-        let targets = targets(live, request, &object);
+        let targets = match found.is_added {
+            true => alloc::vec![Target {
+                replaces: None,
+                keeps_old: KeyMap::default()
+            }],
+            false => targets(live, request, &object),
+        };
         if targets.is_empty() && !changes_next_load(live, archive, request, &object)? {
             continue;
         }
@@ -104,19 +97,19 @@ pub(crate) fn parse<'a>(
 /// The linked components that `object` replaces: those of its name with another exact id.
 fn targets(live: &Live, request: &Request, object: &Object<'_>) -> Vec<Target> {
     let target = |(id, old): (ComponentId, &Arc<Loaded>)| Target {
-        id,
-        old: Arc::clone(old),
+        replaces: Some((id, Arc::clone(old))),
         keeps_old: KeyMap::default(),
     };
-    let other_build = |target: &Target| target.old.exact_id != object.metadata.header.exact_id;
+    let other_build =
+        |(_, old): &(ComponentId, &Arc<Loaded>)| old.exact_id != object.metadata.header.exact_id;
     if object.metadata.has(APPLICATION) {
         let instances = live.instances(object.name()).filter(|_| request.instances);
-        return instances.map(target).filter(other_build).collect();
+        return instances.filter(other_build).map(target).collect();
     }
     live.find(object.name())
-        .map(target)
         .into_iter()
         .filter(other_build)
+        .map(target)
         .collect()
 }
 
@@ -164,7 +157,7 @@ pub(crate) fn compare_all(parsed: &mut [Parsed<'_>], remarks: &mut Remarks) -> R
     } in parsed
     {
         for target in targets {
-            let Some(old) = target.old.metadata() else {
+            let Some(old) = target.old().and_then(|old| old.metadata()) else {
                 continue;
             };
             let comparison = compare(&old, &object.metadata);
@@ -176,7 +169,9 @@ pub(crate) fn compare_all(parsed: &mut [Parsed<'_>], remarks: &mut Remarks) -> R
                     remarks.initial_values.push(name.clone());
                 }
             }
-            target.keeps_old = keys_with_changed_closures(&old, &comparison);
+            let kept = comparison.kept_closures.iter();
+            let kept: KeyMap<Key, ()> = kept.map(|function| (Key(function.key), ())).collect();
+            target.keeps_old = kept;
         }
     }
     Ok(())
@@ -198,30 +193,6 @@ fn objection(comparison: &Comparison) -> Option<Reason> {
     None
 }
 
-/// The keys of closures, and of copies of generic functions for them, whose function's closures
-/// changed in number or shape: ordinals do not say which one is which any more.
-fn keys_with_changed_closures(old: &Metadata<'_>, comparison: &Comparison) -> KeyMap<Key, ()> {
-    let changed = &comparison.changed_closures;
-    let mut keys = KeyMap::default();
-    if changed.is_empty() {
-        return keys;
-    }
-    let marks: Vec<String> = changed.iter().map(|name| format!("{name}::{{")).collect();
-    for item in old
-        .items
-        .iter()
-        .filter(|item| item.kind == ItemKind::Function as u32)
-    {
-        let name = old.strings.get(item.name).unwrap_or("");
-        let is_changed =
-            |(whole, mark): (&String, &String)| name == whole || name.contains(&**mark);
-        if changed.iter().zip(&marks).any(is_changed) {
-            keys.insert(Key(item.key), ());
-        }
-    }
-    keys
-}
-
 /// Checks every linked component that stays against the new objects, and against the new build.
 pub(crate) fn check_survivors(
     live: &Live,
@@ -232,7 +203,7 @@ pub(crate) fn check_survivors(
     let replaced: Vec<ComponentId> = parsed
         .iter()
         .flat_map(|it| &it.targets)
-        .map(|target| target.id)
+        .filter_map(Target::id)
         .collect();
     for (id, survivor) in live.all_loaded().filter(|(id, _)| !replaced.contains(id)) {
         let exported = live
