@@ -15,6 +15,7 @@ pub mod firmware;
 pub mod machine;
 pub mod monitor;
 pub mod outcome;
+pub mod plain;
 pub mod push;
 pub mod session;
 pub mod settings;

@@ -5,6 +5,7 @@ use crate::{
     machine::{BUILD, Machine, Ports},
     monitor::Monitor,
     outcome::Outcome,
+    plain::{Boot, Plain},
     settings::Settings,
     terminal::{KeyFilter, RawTerminal, Request},
 };
@@ -163,7 +164,7 @@ fn run_machine(
         );
     }
     let watchdog = limit.map(|limit| Watchdog::start(limit, Arc::clone(&child)));
-    let printed = copy_output(output, &gate);
+    let printed = copy_output(output, &gate, !interactive);
     let timed_out = watchdog.is_some_and(Watchdog::stop);
     let status = lock(&child)
         .wait()
@@ -184,13 +185,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Copies what the system prints to standard output until QEMU ends; whether there was anything.
-fn copy_output(mut output: ChildStdout, gate: &Gate) -> Result<bool, RunnerError> {
+/// Copies what the system prints until QEMU ends; whether there was anything. A terminal gets it as
+/// it is, a file or a pipe as plain text, and of a run of commands only what they print: the boot
+/// goes to standard error.
+fn copy_output(mut output: ChildStdout, gate: &Gate, commands: bool) -> Result<bool, RunnerError> {
     let mut to = std::io::stdout();
-    let plain = !to.is_terminal();
+    let terminal = to.is_terminal();
+    let (mut plain, mut boot) = (Plain::default(), Boot::new(!commands));
     let mut printed = false;
     let mut tail = Vec::new();
     let mut buffer = [0; 4096];
+    let mut text = Vec::new();
     loop {
         let length = output
             .read(&mut buffer)
@@ -207,24 +212,20 @@ fn copy_output(mut output: ChildStdout, gate: &Gate) -> Result<bool, RunnerError
             }
             tail.drain(..tail.len().saturating_sub(PROMPT.len()));
         }
-        let written = if plain {
-            to.write_all(&without_returns(bytes))
-        } else {
+        let written = if terminal {
             to.write_all(bytes)
+        } else {
+            text.clear();
+            plain.read(bytes, &mut text);
+            let (before, after) = text.split_at(boot.read(&text));
+            std::io::stderr()
+                .write_all(before)
+                .and_then(|()| to.write_all(after))
         };
         written
             .and_then(|()| to.flush())
             .map_err(RunnerError::io("writing standard output"))?;
     }
-}
-
-/// A file or a pipe wants lines, not a terminal's movements of the carriage.
-fn without_returns(bytes: &[u8]) -> Vec<u8> {
-    bytes
-        .iter()
-        .copied()
-        .filter(|byte| *byte != b'\r')
-        .collect()
 }
 
 /// Holds the input back until the system asks for it: what is typed before that would be read by

@@ -1,14 +1,12 @@
 //! A running system and its console.
 
-use crate::{
-    failure::{Failure, Verdict},
-    text::Plain,
-};
+use crate::failure::{Failure, Verdict};
 use runner::{
     Machine, Outcome, RunnerError,
     accelerator::wait_at_most,
     machine::Ports,
     monitor::{Follower, Monitor},
+    plain::Plain,
 };
 use serde_json::Value;
 use std::{

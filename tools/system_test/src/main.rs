@@ -12,7 +12,6 @@ mod guest;
 mod host;
 mod plan;
 mod suites;
-mod text;
 
 use plan::{Options, Totals};
 use std::process::ExitCode;
