@@ -1,13 +1,10 @@
-//! Clocks of known rate.
+//! Counters of known rate.
 
 use core::fmt;
 
 use x86_64::instructions::port::Port;
 
-/// Counts of a reference after which it is taken to stand still.
-const PATIENCE: u32 = 1_000_000;
-
-/// A clock whose rate is known.
+/// A counter whose rate is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reference {
     /// The ACPI power management timer at an I/O port.
@@ -32,54 +29,59 @@ const PM_MASK: u32 = 0x00FF_FFFF;
 
 /// Rate of the interval timer (Intel 8254 in a PC).
 const PIT_HZ: u64 = 1_193_182;
+/// It has 16 bits.
+const PIT_MASK: u32 = 0xFFFF;
 const PIT_CHANNEL_2: u16 = 0x42;
 const PIT_COMMAND: u16 = 0x43;
-/// Channel 2, low byte then high byte, mode 0: the output rises when the count has run down.
-const PIT_ONE_SHOT: u8 = 0b1011_0000;
-/// The port with the gate and the output of channel 2.
+/// Channel 2, low byte then high byte, mode 0: counts down from the count and on below 0.
+const PIT_COUNT_DOWN: u8 = 0b1011_0000;
+/// Channel 2: hold the count for reading.
+const PIT_LATCH: u8 = 0b1000_0000;
+/// The port with the gate of channel 2.
 const PIT_GATE: u16 = 0x61;
 const GATE_ON: u8 = 1;
 const SPEAKER_ON: u8 = 2;
-const OUTPUT: u8 = 1 << 5;
 
 impl Reference {
-    /// Waits for about `ns`; answers with how long it really was, or none if the clock stands.
-    /// `begin` is called when the time begins.
-    pub(crate) fn wait(self, ns: u64, begin: impl FnOnce()) -> Option<u64> {
-        match self {
-            Self::PowerManagement(port) => wait_pm(port, ns, begin),
-            Self::IntervalTimer => wait_pit(ns, begin),
+    /// Makes the counter count.
+    pub(crate) fn start(self) {
+        if self == Self::IntervalTimer {
+            let gate = input(PIT_GATE) & !SPEAKER_ON;
+            output(PIT_GATE, gate | GATE_ON);
+            output(PIT_COMMAND, PIT_COUNT_DOWN);
+            output(PIT_CHANNEL_2, 0xFF);
+            output(PIT_CHANNEL_2, 0xFF);
         }
     }
-}
 
-fn wait_pm(port: u16, ns: u64, begin: impl FnOnce()) -> Option<u64> {
-    let wanted = ns * PM_HZ / 1_000_000_000;
-    // Begin at an edge, so that the error is one tick at the end only.
-    let edge = read_pm(port);
-    let first = (0..PATIENCE)
-        .map(|_| read_pm(port))
-        .find(|now| *now != edge)?;
-    begin();
-    let elapsed = |now: u32| u64::from(now.wrapping_sub(first) & PM_MASK);
-    let ticks = (0..PATIENCE)
-        .map(|_| elapsed(read_pm(port)))
-        .find(|ticks| *ticks >= wanted)?;
-    Some(ticks * 1_000_000_000 / PM_HZ)
-}
+    /// The count now; it only has meaning for [`Reference::elapsed`].
+    pub(crate) fn read(self) -> u32 {
+        match self {
+            Self::PowerManagement(port) => read_pm(port) & PM_MASK,
+            Self::IntervalTimer => {
+                output(PIT_COMMAND, PIT_LATCH);
+                let low = input(PIT_CHANNEL_2);
+                let high = input(PIT_CHANNEL_2);
+                u32::from(u16::from_le_bytes([low, high]))
+            }
+        }
+    }
 
-fn wait_pit(ns: u64, begin: impl FnOnce()) -> Option<u64> {
-    let count = u16::try_from(ns * PIT_HZ / 1_000_000_000).unwrap_or(u16::MAX);
-    let gate = input(PIT_GATE) & !SPEAKER_ON;
-    output(PIT_GATE, gate & !GATE_ON);
-    output(PIT_COMMAND, PIT_ONE_SHOT);
-    let [low, high] = count.to_le_bytes();
-    output(PIT_CHANNEL_2, low);
-    output(PIT_CHANNEL_2, high);
-    output(PIT_GATE, gate | GATE_ON);
-    begin();
-    (0..PATIENCE).find(|_| input(PIT_GATE) & OUTPUT != 0)?;
-    Some(u64::from(count) * 1_000_000_000 / PIT_HZ)
+    /// Ticks from one count to a later one, if the counter did not go all the way round.
+    pub(crate) fn elapsed(self, first: u32, last: u32) -> u64 {
+        u64::from(match self {
+            Self::PowerManagement(_) => last.wrapping_sub(first) & PM_MASK,
+            Self::IntervalTimer => first.wrapping_sub(last) & PIT_MASK,
+        })
+    }
+
+    /// Ticks a second.
+    pub(crate) fn hz(self) -> u64 {
+        match self {
+            Self::PowerManagement(_) => PM_HZ,
+            Self::IntervalTimer => PIT_HZ,
+        }
+    }
 }
 
 fn read_pm(port: u16) -> u32 {
@@ -95,4 +97,15 @@ fn input(port: u16) -> u8 {
 fn output(port: u16, value: u8) {
     // SAFETY: as above; channel 2 is connected to nothing but the speaker, which stays off.
     unsafe { Port::new(port).write(value) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elapsed_goes_on_past_the_end() {
+        assert_eq!(Reference::PowerManagement(0).elapsed(0x00FF_FFFE, 3), 5);
+        assert_eq!(Reference::IntervalTimer.elapsed(3, 0xFFFE), 5);
+    }
 }

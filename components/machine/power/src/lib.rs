@@ -67,6 +67,16 @@ pub fn poweroff() -> ! {
     cpu::halt()
 }
 
+/// An emulator ends some time after the register was written, and its host may be busy.
+fn wait_for_the_end() {
+    /// A second or more.
+    const TICKS: u64 = 4_000_000_000;
+    let begin = cpu::timestamp();
+    while cpu::timestamp().wrapping_sub(begin) < TICKS {
+        core::hint::spin_loop();
+    }
+}
+
 /// Resets the machine.
 pub fn reboot() -> ! {
     let _quiet = InterruptsOff::new();
@@ -76,10 +86,10 @@ pub fn reboot() -> ! {
         .and_then(|known| known.reset);
     if let Some(reset) = reset {
         ports::write_u8(reset.port, reset.value);
-        ports::delay();
+        wait_for_the_end();
     }
     ports::reset_by_keyboard_controller();
-    ports::delay();
+    wait_for_the_end();
     reset_by_triple_fault()
 }
 
