@@ -13,6 +13,7 @@ mod explain;
 
 use crate::format::metadata::{Item, ItemKind, Metadata, STATE_NOT_TRANSFERABLE};
 use alloc::borrow::ToOwned as _;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -114,7 +115,7 @@ pub fn compare(old: &Metadata<'_>, new: &Metadata<'_>) -> Comparison {
             Pair::Both(before, after) if before.digest == after.digest => {}
             Pair::Both(before, after) => differing.push((before, after)),
             Pair::Old(item) => result.vanished(old, item),
-            Pair::New(item) => result.appeared(new, item),
+            Pair::New(item) => result.appeared(old, new, item),
         }
     }
     let culprits = Culprits::new(old, new, &differing);
@@ -143,10 +144,24 @@ impl Comparison {
         }
     }
 
-    fn appeared(&mut self, new: &Metadata<'_>, item: Item) {
-        let kind = ItemKind::from_number(item.kind);
-        if matches!(kind, Some(ItemKind::Function | ItemKind::Static)) {
-            self.added.push(text(new, item.name).to_owned());
+    fn appeared(&mut self, old: &Metadata<'_>, new: &Metadata<'_>, item: Item) {
+        let name = text(new, item.name);
+        match ItemKind::from_number(item.kind) {
+            // They are numbered in order: one more may have taken the number of another.
+            Some(kind @ ItemKind::Static) if count(old, kind, name) != 0 => {
+                let (before, after) = (count(old, kind, name), count(new, kind, name));
+                self.differences.push(Difference {
+                    kind,
+                    key: item.key,
+                    name: name.to_owned(),
+                    old_shape: String::new(),
+                    new_shape: text(new, item.shape).to_owned(),
+                    cause: None,
+                    how: format!("statics of this name: {before} before, {after} now"),
+                });
+            }
+            Some(ItemKind::Function | ItemKind::Static) => self.added.push(name.to_owned()),
+            _ => {}
         }
     }
 
@@ -216,6 +231,15 @@ fn pairs(old: &Metadata<'_>, new: &Metadata<'_>) -> impl Iterator<Item = Pair> {
             Ordering::Equal => old.next().zip(new.next()).map(|(a, b)| Pair::Both(a, b)),
         }
     })
+}
+
+/// How many items of this kind have this name.
+fn count(metadata: &Metadata<'_>, kind: ItemKind, name: &str) -> usize {
+    metadata
+        .items
+        .iter()
+        .filter(|item| item.kind == kind as u32 && text(metadata, item.name) == name)
+        .count()
 }
 
 /// Whether the name is a closure's or has one in it; coroutines count.

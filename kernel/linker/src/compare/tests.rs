@@ -181,6 +181,17 @@ fn a_removed_static_is_refused_and_a_removed_function_kept() {
 }
 
 #[test]
+fn another_static_of_one_name_is_refused() {
+    let row = |key| (ItemKind::Static, key, 1, "a::f::N", "u32 size 4");
+    let comparison = compared(&[row(1)], &[row(1), row(2)]);
+    assert_eq!(
+        format!("{}", comparison.differences[0]),
+        "static `a::f::N`: statics of this name: 1 before, 2 now"
+    );
+    assert!(compared(&[row(1), row(2)], &[row(1), row(2)]).fits());
+}
+
+#[test]
 fn values_and_closures_are_reported_only() {
     let comparison = compared(
         &[
