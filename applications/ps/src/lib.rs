@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+use alloc::string::ToString;
 use application::{Arguments, ExitCode, Json, OptionSpec, Usage, println};
 use task::TaskInfo;
 
@@ -33,7 +34,7 @@ fn main(arguments: &Arguments) -> ExitCode {
             "{:>5} {:<9} {:>12} {:>8} {:<16} {}{}",
             task.id.0,
             task.state.name(),
-            milliseconds(task),
+            milliseconds(task).to_string(),
             task.stack_used,
             task.component,
             task.name,

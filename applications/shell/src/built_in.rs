@@ -29,7 +29,7 @@ fn exit(shell: &mut Shell, operands: &[String]) -> ExitCode {
     };
     match status {
         Ok(status) => {
-            shell.end();
+            shell.end(ExitCode(status));
             ExitCode(status)
         }
         Err(_) => {

@@ -11,6 +11,8 @@ pub(crate) struct Shell {
     status: ExitStatus,
     /// Jobs in the background, oldest first.
     pub(crate) jobs: Vec<Job>,
+    /// Whether it is the system's session, which has nowhere to go back to.
+    session: bool,
     /// Whether `exit` was called.
     over: bool,
 }
@@ -40,7 +42,23 @@ impl Shell {
         self.over
     }
 
-    pub(crate) fn end(&mut self) {
+    pub(crate) fn set_session(&mut self) {
+        self.session = true;
+    }
+
+    /// Takes the end back.
+    pub(crate) fn stay(&mut self) {
+        self.over = false;
+    }
+
+    /// Whether it is the system's session.
+    pub(crate) fn is_session(&self) -> bool {
+        self.session
+    }
+
+    /// Lets the shell end with `status`.
+    pub(crate) fn end(&mut self, status: ExitCode) {
+        self.set_status(status);
         self.over = true;
     }
 

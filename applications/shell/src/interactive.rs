@@ -18,15 +18,19 @@ const COLUMNS: usize = 80;
 /// Reads and runs lines until the user has enough.
 pub(crate) fn run(shell: &mut Shell) -> ExitCode {
     let mut editor = Editor::new(PROMPT, columns());
-    while !shell.is_over() {
+    loop {
+        if shell.is_over() {
+            if !shell.is_session() {
+                return shell.status();
+            }
+            println!("This is the system's first shell; 'poweroff' switches the machine off.");
+            shell.stay();
+        }
         shell.report_jobs();
         match read_line(&mut editor) {
             Ok(Event::Line(line)) => shell.execute(&line),
             Ok(Event::Interrupted) => shell.set_status(ExitCode::KILLED),
-            Ok(Event::EndOfInput) => {
-                println!("exit");
-                shell.end();
-            }
+            Ok(Event::EndOfInput) => shell.end(shell.status()),
             Ok(Event::TooLong) => {
                 eprintln!("shell: the line is longer than {LINE_LIMIT} bytes; nothing was run");
                 shell.set_status(ExitCode::USAGE);
@@ -37,7 +41,6 @@ pub(crate) fn run(shell: &mut Shell) -> ExitCode {
             }
         }
     }
-    shell.status()
 }
 
 fn columns() -> usize {

@@ -52,7 +52,14 @@ fn main(arguments: &Arguments) -> ExitCode {
         shell.execute(text);
         return shell.status();
     }
-    session::run_boot_command(&mut shell);
+    // Held until the end: a shell that somebody starts from this one is none.
+    let session = console::claim_session();
+    if let Some(session) = &session {
+        shell.set_session();
+        if session.is_first() {
+            session::run_boot_command(&mut shell);
+        }
+    }
     if task::streams().is_terminal() {
         interactive::run(&mut shell)
     } else {

@@ -7,12 +7,8 @@ use application::{ExitCode, eprintln};
 /// Where QEMU keeps them.
 const FILE: &str = "opt/strake/command";
 
-/// Runs the commands that the machine was started with, if there are any and this is the first
-/// shell, and ends the machine.
+/// Runs the commands that the machine was started with, if there are any, and ends the machine.
 pub(crate) fn run_boot_command(shell: &mut Shell) {
-    if !console::claim_session() {
-        return;
-    }
     let Some(bytes) = fw_cfg::read(FILE) else {
         return;
     };

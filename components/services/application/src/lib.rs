@@ -48,7 +48,7 @@ pub use component::Application;
 pub use entry::enter;
 pub use exit::ExitCode;
 pub use input::Lines;
-pub use output::{fail, write, write_error};
+pub use output::{fail, write, write_bytes, write_error};
 pub use pipe::{PipeReader, PipeWriter, pipe, redirect};
 
 /// Declares the crate an application: `application! { usage: USAGE, main: main }`.

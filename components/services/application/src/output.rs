@@ -32,21 +32,24 @@ fn put(text: fmt::Arguments<'_>, put: Put) {
     let mut whole = String::new();
     // Only a `Display` that fails by itself fails here; what it wrote is printed.
     let _ = whole.write_fmt(text);
+    send(whole.as_bytes(), put);
+}
+
+/// Writes `bytes` to the current task's output, and ends the task when nobody reads it any more.
+pub fn write_bytes(bytes: &[u8]) {
+    send(bytes, |streams, bytes| streams.write(bytes));
+}
+
+/// Ends the task by unwinding it, so that whatever its functions own is given back.
+fn send(mut rest: &[u8], put: Put) {
     let streams = task::streams();
-    let mut rest = whole.as_bytes();
     while !rest.is_empty() {
         match put(&streams, rest) {
             Ok(count) => rest = rest.get(count.max(1)..).unwrap_or(&[]),
-            Err(StreamError::Interrupted) => {
-                drop((streams, whole));
-                task::unwind(Failure::Killed)
-            }
-            Err(_) => {
-                drop((streams, whole));
-                task::unwind(Failure::Exited {
-                    status: i32::from(ExitCode::CLOSED_OUTPUT.0),
-                })
-            }
+            Err(StreamError::Interrupted) => task::unwind(Failure::Killed),
+            Err(_) => task::unwind(Failure::Exited {
+                status: i32::from(ExitCode::CLOSED_OUTPUT.0),
+            }),
         }
     }
 }

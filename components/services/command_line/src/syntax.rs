@@ -133,7 +133,7 @@ impl fmt::Display for SyntaxError {
             Self::OpenQuote { quote, column } => {
                 write!(
                     f,
-                    "the {quote} in column {column} is never closed; add another {quote}"
+                    "the quote {quote} in column {column} is never closed; add another {quote}"
                 )
             }
             Self::NothingToEscape => {

@@ -24,32 +24,24 @@ mod foreground;
 mod input;
 mod output;
 mod ring;
+mod session;
 
 use alloc::sync::Arc;
 use component::{Handover, StartError};
-use core::sync::atomic::{AtomicBool, Ordering};
 use task::{StreamError, Streams};
 use uart::Port;
 
 pub use foreground::{Foreground, set_foreground};
 pub use input::{RawMode, push_back, raw_mode};
 pub use output::fresh_line;
+pub use session::{Session, claim_session};
 
 component::component! { start: start }
-
-#[used]
-static SESSION_CLAIMED: AtomicBool = AtomicBool::new(false);
 
 fn start(_: &'static Handover) -> Result<(), StartError> {
     uart::register_receiver(Port::Com1, input::receive);
     klog::register_echo(output::log_line);
     Ok(())
-}
-
-/// Whether the caller is the first to ask. The first session runs what the machine was started for.
-#[must_use]
-pub fn claim_session() -> bool {
-    !SESSION_CLAIMED.swap(true, Ordering::Relaxed)
 }
 
 /// The console as a task's streams.

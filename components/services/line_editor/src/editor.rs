@@ -48,6 +48,8 @@ pub struct Editor {
     pasting: bool,
     /// The line is longer than the limit; the rest of it is dropped.
     overflowed: bool,
+    /// The last key was a Tab that brought nothing: another one lists what is possible.
+    tabbed: bool,
 }
 
 /// A search through the history.
@@ -72,6 +74,7 @@ impl Editor {
             scroll: 0,
             pasting: false,
             overflowed: false,
+            tabbed: false,
         }
     }
 
@@ -83,6 +86,7 @@ impl Editor {
         self.scroll = 0;
         self.pasting = false;
         self.overflowed = false;
+        self.tabbed = false;
         self.screen.reset();
         self.render(out);
     }
@@ -118,6 +122,7 @@ impl Editor {
         } else {
             key
         };
+        let tabbed = core::mem::take(&mut self.tabbed);
         match key {
             Key::Enter => return Some(self.enter(out)),
             Key::Control('c') => {
@@ -134,7 +139,7 @@ impl Editor {
                 out.extend_from_slice(b"\x1b[H\x1b[2J");
                 self.screen.reset();
             }
-            Key::Tab => self.complete(completer, out),
+            Key::Tab => self.complete(completer, tabbed, out),
             Key::Control('r') => self.search = Some(Search::default()),
             Key::PasteBegin => self.pasting = true,
             Key::Up | Key::Control('p') => {
@@ -214,7 +219,7 @@ impl Editor {
         Event::Line(line)
     }
 
-    fn complete(&mut self, completer: &dyn Completer, out: &mut Vec<u8>) {
+    fn complete(&mut self, completer: &dyn Completer, tabbed: bool, out: &mut Vec<u8>) {
         let before = self.buffer.before_cursor();
         let completion = completer.complete(&before);
         let Some(word) = before.get(completion.start..) else {
@@ -228,12 +233,13 @@ impl Editor {
                 .insert_all(missing)
                 .and_then(|()| self.buffer.insert(' ')),
             _ if !missing.is_empty() => self.buffer.insert_all(missing),
-            0 => {
-                out.push(0x07);
+            2.. if tabbed => {
+                self.list(&completion.candidates, out);
                 Ok(())
             }
             _ => {
-                self.list(&completion.candidates, out);
+                out.push(0x07);
+                self.tabbed = true;
                 Ok(())
             }
         };

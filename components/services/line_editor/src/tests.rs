@@ -184,6 +184,14 @@ fn completes() {
     assert_eq!(session.enter(b"sw\tx"), "swap x");
     assert_eq!(session.enter(b"co\t"), "com");
     session.type_keys(b"com\t");
+    assert!(
+        session
+            .terminal
+            .lines
+            .iter()
+            .all(|line| !line.contains(&'d'))
+    );
+    session.type_keys(b"\t");
     let above = session.terminal.lines.last().unwrap();
     assert_eq!(above.iter().collect::<String>(), "components  commands");
     assert_eq!(session.terminal.line(), "> com");
