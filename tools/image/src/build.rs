@@ -16,7 +16,13 @@ use crate::{
     unit::{Unit, default_units, unit},
     workspace::{Folder, Package, Workspace},
 };
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    panic::resume_unwind,
+    path::{Path, PathBuf},
+    thread,
+};
 
 /// What to build, and where.
 #[derive(Clone, Debug)]
@@ -55,15 +61,24 @@ pub struct Build {
 ///
 /// When a step fails or an object breaks a rule.
 pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Build> {
-    let toolchain = Toolchain::find()?;
-    let workspace = Workspace::read(&options.root)?;
-    let manifest = Manifest::read(&options.manifest, &options.extra_manifests)?;
-    for folder in ["cache/stamps", "objects", "debug"] {
+    for folder in ["cache/stamps", "objects", "debug/by-id"] {
         files::create_folder(&options.out.join(folder))?;
     }
+    let _lock = lock(&options.out)?;
+    let (toolchain, workspace) = thread::scope(|scope| {
+        let toolchain = scope.spawn(|| Toolchain::find(&options.root));
+        let workspace = Workspace::read(&options.root);
+        (
+            toolchain
+                .join()
+                .unwrap_or_else(|panic| resume_unwind(panic)),
+            workspace,
+        )
+    });
+    let (toolchain, workspace) = (toolchain?, workspace?);
+    let manifest = Manifest::read(&options.manifest, &options.extra_manifests)?;
 
-    progress("compiling");
-    let (units, libraries) = compile(options, &toolchain, &workspace, &manifest)?;
+    let (units, libraries) = compile(options, &toolchain, &workspace, &manifest, progress)?;
 
     let candidates = process(options, &toolchain, units, progress)?;
     let members = Members::choose(candidates);
@@ -116,12 +131,21 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Build>
     })
 }
 
+/// Keeps other builders out of the folder as long as the file is open.
+fn lock(out: &Path) -> Result<File> {
+    let path = out.join("cache/lock");
+    let file = File::create(&path).map_err(Error::io("create", &path))?;
+    file.lock().map_err(Error::io("lock", &path))?;
+    Ok(file)
+}
+
 /// Runs cargo: once for all crates, once more for each set of alternates.
 fn compile(
     options: &Options,
     toolchain: &Toolchain,
     workspace: &Workspace,
     manifest: &Manifest,
+    progress: &mut dyn FnMut(&str),
 ) -> Result<(Vec<Unit>, Libraries)> {
     let alloc = files::read(&toolchain.prebuilt("alloc")?)?;
     let object = rlib::objects("alloc", &alloc)?;
@@ -142,7 +166,7 @@ fn compile(
         allocator_prefix: &allocator_prefix,
         packages: &packages,
     };
-    let libraries = invocation.run(&[])?;
+    let libraries = invocation.run(&[], progress)?;
     let mut units = default_units(workspace, manifest, toolchain, &libraries)?;
     for (variant, crates) in &manifest.alternates {
         let packages: Vec<&Package> = crates
@@ -158,7 +182,7 @@ fn compile(
             if features.is_empty() {
                 continue;
             }
-            let alternates = invocation.run(&features)?;
+            let alternates = invocation.run(&features, progress)?;
             for package in group {
                 if let Some(library) = alternates.get(&package.id) {
                     units.push(unit(package, manifest, library.clone(), variant)?);
@@ -216,17 +240,19 @@ fn process(
         script,
     };
     let folder = options.out.join("cache");
-    let mut cache = Cache::open(folder, merger, toolchain.id)?;
-    let mut candidates = Vec::new();
-    let mut fresh = Vec::new();
-    for unit in units {
-        let cached = cache.object(&unit)?;
-        if cached.fresh {
-            fresh.push(unit.file_name());
-        }
-        candidates.push(Candidate { unit, cached });
-    }
-    cache.prune()?;
+    let cache = Cache::open(folder, merger, toolchain.id)?;
+    let cached = cache.objects(&units)?;
+    cache.prune(cached.iter())?;
+    let candidates: Vec<Candidate> = units
+        .into_iter()
+        .zip(cached)
+        .map(|(unit, cached)| Candidate { unit, cached })
+        .collect();
+    let fresh: Vec<String> = candidates
+        .iter()
+        .filter(|candidate| candidate.cached.fresh)
+        .map(|candidate| candidate.unit.file_name())
+        .collect();
     if !fresh.is_empty() {
         progress(&format!(
             "processed {} objects: {}",
@@ -237,13 +263,16 @@ fn process(
     Ok(candidates)
 }
 
-/// Gives the objects in the cache the names of their members.
+/// Gives the objects in the cache the names of their members. What a debugger needs is also there by
+/// exact id, and stays: a system that has swapped a component runs an object of an older build.
 fn publish(options: &Options, members: &Members) -> Result<()> {
     let (objects, debug) = (options.out.join("objects"), options.out.join("debug"));
     for member in &members.list {
         let name = format!("{}.o", member.unit.file_name());
         files::link(&member.cached.object, &objects.join(&name))?;
         files::link(&member.cached.debug, &debug.join(&name))?;
+        let by_id = format!("by-id/{}.o", member.cached.summary.ids.exact);
+        files::link(&member.cached.debug, &debug.join(by_id))?;
     }
     Ok(())
 }

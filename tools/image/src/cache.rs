@@ -7,14 +7,24 @@ use crate::{
     process::{Description, process},
     rlib,
     summary::Summary,
+    toolchain::truncate,
     unit::Unit,
 };
 use linker::format::metadata;
 use std::{
     collections::BTreeSet,
     fs,
+    num::NonZero,
+    panic::resume_unwind,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
 };
+
+/// How long an object stays that the last build did not use: switching between two manifests or
+/// undoing an edit should cost nothing.
+const KEPT_UNUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The cache, and what it needs to fill itself.
 pub(crate) struct Cache {
@@ -23,11 +33,12 @@ pub(crate) struct Cache {
     toolchain: u128,
     /// Hash of what goes into every object: the builder's own sources and the linker script.
     common: blake3::Hash,
-    used: BTreeSet<String>,
 }
 
 /// A processed object in the cache.
 pub struct Cached {
+    /// Hash of all that it is made of.
+    key: String,
     /// The object that is loaded.
     pub object: PathBuf,
     /// Its twin with debug information.
@@ -54,18 +65,87 @@ impl Cache {
             merger,
             toolchain,
             common: hasher.finalize(),
-            used: BTreeSet::new(),
         })
     }
 
-    /// The processed object of `unit`, from the cache or made now.
+    /// The processed objects of `units`, in their order, from the cache or made now.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or written, or the object is not as the compiler writes them.
-    pub(crate) fn object(&mut self, unit: &Unit) -> Result<Cached> {
+    /// When a file cannot be read or written, or an object is not as the compiler writes them.
+    pub(crate) fn objects(&self, units: &[Unit]) -> Result<Vec<Cached>> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(unit) = units.get(index) else {
+                    return done;
+                };
+                done.push((index, self.object(unit)));
+            }
+        };
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        let mut done = thread::scope(|scope| {
+            let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let mut done = work();
+            for helper in helpers {
+                // A helper's panic becomes this thread's.
+                done.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+            done
+        });
+        done.sort_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, cached)| cached).collect()
+    }
+
+    fn object(&self, unit: &Unit) -> Result<Cached> {
         let library = files::read(&unit.library)?;
         let objects = rlib::objects(&unit.crate_name, &library)?;
+        let key = self.key(unit, &objects);
+        let file = |ending: &str| self.folder.join(format!("{key}.{ending}"));
+        let (object, debug, known) = (file("o"), file("debug.o"), file("json"));
+        if let Some(summary) = read_summary(&known) {
+            return Ok(Cached {
+                key,
+                object,
+                debug,
+                summary,
+                fresh: false,
+            });
+        }
+        self.merger
+            .merge(&unit.name, &objects, &self.folder.join(&key), &debug)?;
+        let compiled = match &objects[..] {
+            _ if unit.flags & metadata::PREBUILT != 0 => None,
+            [only] => Some(only.bytes),
+            several => {
+                let message = format!("the compiler wrote {} objects, not one", several.len());
+                return Err(Error::object(&unit.crate_name, message));
+            }
+        };
+        let description = Description {
+            crate_name: &unit.crate_name,
+            version: &unit.version,
+            flags: unit.flags,
+            toolchain: self.toolchain,
+        };
+        let processed = process(&files::read(&debug)?, compiled, &description)?;
+        files::write_if_changed(&object, &processed.bytes)?;
+        // The summary comes last: where it is, the object is whole.
+        let text = serde_json::to_vec(&processed.summary)
+            .map_err(|error| Error::object(&unit.name, error))?;
+        files::write_if_changed(&known, &text)?;
+        Ok(Cached {
+            key,
+            object,
+            debug,
+            summary: processed.summary,
+            fresh: true,
+        })
+    }
+
+    fn key(&self, unit: &Unit, objects: &[rlib::Member<'_>]) -> String {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.common.as_bytes());
         hasher.update(&self.toolchain.to_le_bytes());
@@ -74,63 +154,38 @@ impl Cache {
             hasher.update(text.as_bytes());
             hasher.update(b"\0");
         }
-        for object in &objects {
+        for object in objects {
             hasher.update(object.bytes);
         }
-        let key = hasher.finalize().to_hex()[..32].to_owned();
-        self.used.insert(key.clone());
-        let file = |ending: &str| self.folder.join(format!("{key}.{ending}"));
-        let (object, debug, known) = (file("o"), file("debug.o"), file("json"));
-        if let Some(summary) = read_summary(&known) {
-            return Ok(Cached {
-                object,
-                debug,
-                summary,
-                fresh: false,
-            });
-        }
-        self.merger
-            .merge(&unit.name, &objects, &self.folder.join("merge"), &debug)?;
-        let description = Description {
-            crate_name: &unit.crate_name,
-            version: &unit.version,
-            flags: unit.flags,
-            toolchain: self.toolchain,
-        };
-        let compiled = (unit.flags & metadata::PREBUILT == 0)
-            .then(|| objects.first())
-            .flatten();
-        let compiled = compiled.map(|object| object.bytes);
-        let processed = process(&files::read(&debug)?, compiled, &description)?;
-        files::write_if_changed(&object, &processed.bytes)?;
-        // The summary comes last: where it is, the object is whole.
-        let text = serde_json::to_vec(&processed.summary)
-            .map_err(|error| Error::object(&unit.name, error))?;
-        files::write_if_changed(&known, &text)?;
-        Ok(Cached {
-            object,
-            debug,
-            summary: processed.summary,
-            fresh: true,
-        })
+        format!("{:032x}", truncate(&hasher))
     }
 
-    /// Removes what this build did not use.
+    /// Removes old files that this build did not `use`.
     ///
     /// # Errors
     ///
     /// When the folder cannot be read or a file not be removed.
-    pub(crate) fn prune(&self) -> Result<()> {
+    pub(crate) fn prune<'a>(&self, used: impl Iterator<Item = &'a Cached>) -> Result<()> {
+        let used: BTreeSet<&str> = used.map(|cached| cached.key.as_str()).collect();
         for entry in fs::read_dir(&self.folder).map_err(Error::io("read", &self.folder))? {
             let path = entry.map_err(Error::io("read", &self.folder))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let key = name.split('.').next().unwrap_or_default();
-            if path.is_file() && !self.used.contains(key) {
+            if path.is_file() && !used.contains(key) && age(&path) > KEPT_UNUSED {
                 fs::remove_file(&path).map_err(Error::io("remove", &path))?;
             }
         }
         Ok(())
     }
+}
+
+/// How long ago a file was written; no time at all when that is unknown.
+fn age(path: &Path) -> Duration {
+    let written = fs::metadata(path).and_then(|metadata| metadata.modified());
+    written
+        .ok()
+        .and_then(|written| written.elapsed().ok())
+        .unwrap_or_default()
 }
 
 fn read_summary(path: &Path) -> Option<Summary> {

@@ -38,15 +38,28 @@ struct Message {
     package_id: String,
     #[serde(default)]
     filenames: Vec<PathBuf>,
+    #[serde(default)]
+    fresh: bool,
+    #[serde(default)]
+    target: Target,
+}
+
+#[derive(Default, Deserialize)]
+struct Target {
+    name: String,
 }
 
 impl Invocation<'_> {
-    /// Builds the packages with `features` (each `package/feature`).
+    /// Builds the packages with `features` (each `package/feature`); tells `progress` each crate.
     ///
     /// # Errors
     ///
     /// When cargo cannot be run or a crate does not compile; the compiler has said why on stderr.
-    pub(crate) fn run(&self, features: &[String]) -> Result<Libraries> {
+    pub(crate) fn run(
+        &self,
+        features: &[String],
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Libraries> {
         let mut command = self.command(features);
         let cargo = Path::new("cargo");
         let mut child = command
@@ -58,6 +71,9 @@ impl Invocation<'_> {
             for line in BufReader::new(output).lines() {
                 let line = line.map_err(Error::io("read from", cargo))?;
                 if let Ok(message) = serde_json::from_str::<Message>(&line) {
+                    if message.reason == "compiler-artifact" && !message.fresh {
+                        progress(&format!("compiled {}", message.target.name));
+                    }
                     take_library(message, &mut libraries);
                 }
             }
@@ -79,7 +95,7 @@ impl Invocation<'_> {
         let mut command = Command::new("cargo");
         command
             .current_dir(root)
-            .args(["build", "--profile", PROFILE, "--target", TARGET])
+            .args(["build", "--quiet", "--profile", PROFILE, "--target", TARGET])
             .arg("--message-format=json-render-diagnostics")
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
             .env("RUSTC_WRAPPER", self.program)

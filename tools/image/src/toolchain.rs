@@ -45,7 +45,7 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// Asks `rustc`.
+    /// Asks the `rustc` that compiles the workspace at `root`.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Toolchain {
             release: field("release")?,
             commit: field("commit-hash")?,
             id: truncate(&hasher),
-            sysroot: PathBuf::from(rustc(&["--print", "sysroot"])?.trim_end()),
+            sysroot: PathBuf::from(rustc(root, &["--print", "sysroot"])?.trim_end()),
         })
     }
 
@@ -145,10 +145,11 @@ fn remap(from: &Path, to: &str) -> String {
     format!("--remap-path-prefix={}={to}", from.display())
 }
 
-fn rustc(arguments: &[&str]) -> Result<String> {
+fn rustc(root: &Path, arguments: &[&str]) -> Result<String> {
     let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(&program)
         .args(arguments)
+        .current_dir(root)
         .output()
         .map_err(Error::io("run", Path::new(&program)))?;
     if !output.status.success() {
