@@ -64,7 +64,7 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Build>
     for folder in ["cache/stamps", "objects", "debug/by-id"] {
         files::create_folder(&options.out.join(folder))?;
     }
-    let _lock = lock(&options.out)?;
+    let _lock = lock(&options.root.join("target"))?;
     let (toolchain, workspace) = thread::scope(|scope| {
         let toolchain = scope.spawn(|| Toolchain::find(&options.root));
         let workspace = Workspace::read(&options.root);
@@ -131,9 +131,10 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Build>
     })
 }
 
-/// Keeps other builders out of the folder as long as the file is open.
-fn lock(out: &Path) -> Result<File> {
-    let path = out.join("cache/lock");
+/// Keeps other builders out of cargo's folder as long as the file is open.
+fn lock(target: &Path) -> Result<File> {
+    files::create_folder(target)?;
+    let path = target.join("image.lock");
     let file = File::create(&path).map_err(Error::io("create", &path))?;
     file.lock().map_err(Error::io("lock", &path))?;
     Ok(file)
@@ -165,6 +166,7 @@ fn compile(
         program: &options.program,
         allocator_prefix: &allocator_prefix,
         packages: &packages,
+        kept: options.out.join("cache/libraries"),
     };
     let libraries = invocation.run(&[], progress)?;
     let mut units = default_units(workspace, manifest, toolchain, &libraries)?;

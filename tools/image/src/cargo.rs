@@ -2,6 +2,7 @@
 
 use crate::{
     error::{Error, Result},
+    files,
     toolchain::{FLAGS, PROFILE, TARGET, Toolchain},
     workspace::Workspace,
     wrapper,
@@ -27,6 +28,8 @@ pub(crate) struct Invocation<'a> {
     pub program: &'a Path,
     /// What liballoc's allocator symbols begin with.
     pub allocator_prefix: &'a str,
+    /// Folder for the libraries that cargo puts where the next invocation overwrites them.
+    pub(crate) kept: PathBuf,
     /// Names of the packages to build.
     pub packages: &'a BTreeSet<String>,
 }
@@ -80,12 +83,37 @@ impl Invocation<'_> {
         }
         let status = child.wait().map_err(Error::io("wait for", cargo))?;
         if status.success() {
-            return Ok(libraries);
+            return self.keep(libraries, features);
         }
         Err(Error::Program {
             program: "cargo build".into(),
             message: status.to_string(),
         })
+    }
+
+    /// Gives a second name to each library of a package that was asked for: cargo gives it a name
+    /// without the features that it was built with, and all that depends on it likewise.
+    fn keep(&self, libraries: Libraries, features: &[String]) -> Result<Libraries> {
+        let variant = features.join("+").replace('/', "-");
+        let folder = self.kept.join(if features.is_empty() {
+            "default"
+        } else {
+            &variant
+        });
+        files::create_folder(&folder)?;
+        let keep = |(id, library): (String, PathBuf)| {
+            let name = library.file_name().unwrap_or_default();
+            if library
+                .parent()
+                .is_some_and(|parent| parent.ends_with("deps"))
+            {
+                return Ok((id, library));
+            }
+            let kept = folder.join(name);
+            files::link(&library, &kept)?;
+            Ok((id, kept))
+        };
+        libraries.into_iter().map(keep).collect()
     }
 
     fn command(&self, features: &[String]) -> Command {

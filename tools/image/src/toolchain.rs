@@ -50,8 +50,8 @@ impl Toolchain {
     /// # Errors
     ///
     /// When `rustc` does not run or answers in a form that is not understood.
-    pub fn find() -> Result<Self> {
-        let version = rustc(&["-vV"])?;
+    pub fn find(root: &Path) -> Result<Self> {
+        let version = rustc(root, &["-vV"])?;
         let field = |name: &str| {
             version
                 .lines()
