@@ -58,8 +58,7 @@ pub fn poweroff() -> ! {
             }
         }
     }
-    // It may take the machine a second; an emulator that counts instructions executes many meanwhile.
-    (0..1000).for_each(|_| ports::delay());
+    wait_for_the_end();
     cpu::emergency_print(format_args!(
         "\npower: this machine cannot be switched off by ACPI\n"
     ));
@@ -67,10 +66,11 @@ pub fn poweroff() -> ! {
     cpu::halt()
 }
 
-/// An emulator ends some time after the register was written, and its host may be busy.
+/// An emulator ends some time after the register was written: its host may be busy, and if it counts
+/// instructions, it executes many meanwhile.
 fn wait_for_the_end() {
-    /// A second or more.
-    const TICKS: u64 = 4_000_000_000;
+    /// A few seconds.
+    const TICKS: u64 = 10_000_000_000;
     let begin = cpu::timestamp();
     while cpu::timestamp().wrapping_sub(begin) < TICKS {
         core::hint::spin_loop();
