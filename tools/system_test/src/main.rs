@@ -10,6 +10,7 @@
 mod failure;
 mod guest;
 mod host;
+mod json;
 mod plan;
 mod suites;
 

@@ -23,12 +23,18 @@ pub(crate) struct Suite {
 /// A test and its name.
 type Named<T> = (&'static str, T);
 
+/// A test on a system that it shares with others.
+type SharedTest = fn(&mut Guest) -> Verdict;
+
+/// A test that makes its own machines.
+type OwnTest = fn(&Options) -> Verdict;
+
 /// What tests need.
 pub(crate) enum Tests {
     /// A system at its prompt, which they leave there.
-    Shared(fn() -> Machine, &'static [Named<fn(&mut Guest) -> Verdict>]),
+    Shared(fn() -> Machine, &'static [Named<SharedTest>]),
     /// Nothing: they make their own machines.
-    Own(&'static [Named<fn(&Options) -> Verdict>]),
+    Own(&'static [Named<OwnTest>]),
 }
 
 /// What the user asked for.
@@ -100,7 +106,7 @@ const WORKERS: usize = 2;
 /// A piece of work: a suite with a shared machine, or one test with its own.
 enum Job {
     Shared(&'static Suite),
-    Own(String, fn(&Options) -> Verdict),
+    Own(String, OwnTest),
 }
 
 /// Runs the wanted tests of `suites`.

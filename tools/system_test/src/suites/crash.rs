@@ -1,0 +1,81 @@
+//! A fault of every kind ends its own task and nothing else, and its memory comes back.
+
+use crate::{
+    failure::{Failure, Verdict, contains, ensure},
+    guest::Guest,
+    json::count,
+    plan::{Options, Suite, Tests},
+};
+use runner::{Boot, Machine};
+
+pub(crate) const SUITE: Suite = Suite {
+    name: "crash",
+    tests: Tests::Own(&[
+        ("panic", |options| crashes(options, "panic", "panic")),
+        ("division_by_zero_is_vector_0", |options| {
+            crashes(options, "div", "vector 0")
+        }),
+        ("null_load_is_vector_14", |options| {
+            crashes(options, "null", "vector 14")
+        }),
+        ("undefined_instruction_is_vector_6", |options| {
+            crashes(options, "ud2", "vector 6")
+        }),
+        ("stack_overflow", |options| {
+            crashes(options, "stack", "stack overflow")
+        }),
+        ("impossible_allocation", |options| {
+            crashes(options, "alloc", "alloc")
+        }),
+        ("exhaustion_in_small_steps", |options| {
+            crashes(options, "exhaust", "alloc")
+        }),
+    ]),
+};
+
+/// Most bytes that a crash may leave behind, besides what the leak list names.
+const MOST_LOST: u64 = 4096;
+
+fn free_bytes(guest: &mut Guest) -> Result<(u64, u64), Failure> {
+    let memory = guest.json("mem --json")?;
+    Ok((count(&memory, "free")?, count(&memory, "total_leaks")?))
+}
+
+/// Crashes again and again; after each the shell answers. `reason` is what the message must say.
+fn crashes(options: &Options, kind: &str, reason: &str) -> Verdict {
+    let rounds = options.rounds(5, 100);
+    let mut guest = Guest::boot(Machine {
+        boot: Boot::Direct,
+        ..Machine::default()
+    })?;
+    let result = crash_repeatedly(&mut guest, kind, reason, rounds);
+    result.map_err(|failure| {
+        Failure::Wrong(format!(
+            "{failure}; the transcript's end:\n{}",
+            guest.tail()
+        ))
+    })
+}
+
+fn crash_repeatedly(guest: &mut Guest, kind: &str, reason: &str, rounds: u32) -> Verdict {
+    // The first one may make the heap and the caches of the loader grow.
+    crash(guest, kind, reason)?;
+    let (before, leaks_before) = free_bytes(guest)?;
+    for _ in 0..rounds {
+        crash(guest, kind, reason)?;
+    }
+    let (after, leaks_after) = free_bytes(guest)?;
+    let allowed = u64::from(rounds) * MOST_LOST + leaks_after.saturating_sub(leaks_before);
+    let lost = before.saturating_sub(after);
+    ensure(lost <= allowed, || {
+        format!("{rounds} crashes lost {lost} bytes, most is {allowed}")
+    })
+}
+
+fn crash(guest: &mut Guest, kind: &str, reason: &str) -> Verdict {
+    let output = guest.run(&format!("crash {kind}"))?;
+    contains(&output.to_lowercase(), reason)?;
+    // With a backtrace by name.
+    contains(&output, "faults::")?;
+    contains(&guest.run("echo alive")?, "alive")
+}
