@@ -134,7 +134,8 @@ fn tell_in_peace(fault: &Fault<'_>) {
             let _ = write!(Pieces(&streams), "{fault}");
         }
     }
-    log::error!("{}", Line(fault));
+    // No error to the log, which shows those on the console: the block above has been shown.
+    log::info!("{}", Line(fault));
     record::keep(describe(fault));
 }
 

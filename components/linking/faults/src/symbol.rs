@@ -131,7 +131,7 @@ pub(crate) fn end_system(
             "{failure}, while telling about another failure"
         ));
     }
-    cpu::emergency_print(format_args!("\nfatal: {failure}\n"));
+    cpu::emergency_print(format_args!("\n{failure}\n"));
     if let Some(location) = location {
         cpu::emergency_print(format_args!("  at {location}\n"));
     }
@@ -139,5 +139,6 @@ pub(crate) fn end_system(
         cpu::emergency_print(format_args!("  {frame:x?}\n"));
         cpu::emergency_print(format_args!("  in {}\n", Address(frame.rip)));
     }
-    cpu::fatal(format_args!("the way there:\n{}", Backtrace(origin)))
+    cpu::emergency_print(format_args!("{}", Backtrace(origin)));
+    cpu::fatal(format_args!("the system cannot go on"))
 }

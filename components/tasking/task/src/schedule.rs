@@ -103,7 +103,12 @@ fn give_up(leave: Leave) {
     if Arc::ptr_eq(&next, &current) {
         return;
     }
+    // A task that blocks although it asked not to be preempted takes its request along.
+    let disabled = cpu::local().preemption_disabled.swap(0, Ordering::Relaxed);
     switch_to(current, next);
+    cpu::local()
+        .preemption_disabled
+        .store(disabled, Ordering::Relaxed);
     finish_switch();
 }
 
