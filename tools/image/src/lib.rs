@@ -20,6 +20,8 @@ mod build;
 mod cache;
 mod cargo;
 mod classes;
+#[cfg(test)]
+mod compiled;
 mod elf;
 mod elf_read;
 mod elf_write;
@@ -41,7 +43,6 @@ mod process;
 mod rlib;
 mod shapes;
 pub mod summary;
-pub mod swap_set;
 mod toolchain;
 pub mod unit;
 mod workspace;
