@@ -161,12 +161,22 @@ fn take_library(message: Message, libraries: &mut Libraries) {
     if message.reason != "compiler-artifact" {
         return;
     }
-    let library = message.filenames.into_iter().find(|file| {
-        // A build script's or procedural macro's library lies in the host's folder.
+    // A build script's or procedural macro's library lies in the host's folder.
+    let is = |file: &PathBuf, wanted: &str| {
         file.extension()
-            .is_some_and(|extension| extension == "rlib")
+            .is_some_and(|extension| extension == wanted)
             && file.iter().any(|part| part == TARGET)
-    });
+    };
+    // A member's library lies under a name without hash too, which the next run with other features
+    // takes away: the one beside the metadata stays.
+    let hashed = message
+        .filenames
+        .iter()
+        .find(|file| is(file, "rmeta"))
+        .map(|file| file.with_extension("rlib"))
+        .filter(|file| file.exists());
+    let named = message.filenames.iter().find(|file| is(file, "rlib"));
+    let library = named.map(|named| hashed.unwrap_or_else(|| named.clone()));
     if let Some(library) = library {
         libraries.insert(message.package_id, library);
     }
