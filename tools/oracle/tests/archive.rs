@@ -72,9 +72,10 @@ fn archive_path() -> PathBuf {
             "--keep-going",
         ])
         .current_dir(&root)
-        .status()
+        .output()
         .unwrap();
-    assert!(built.success(), "the image does not build");
+    let said = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success(), "the image does not build: {said}");
     root.join("build/strake.archive")
 }
 
