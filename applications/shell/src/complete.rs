@@ -89,12 +89,13 @@ fn options_in(help: &str) -> Vec<String> {
         .collect()
 }
 
+/// Every component of the archive, linked or not.
 fn component_names() -> Vec<String> {
-    let components = loader::components().unwrap_or_default();
-    components
-        .into_iter()
-        .map(|component| component.name)
-        .collect()
+    let Ok(archive) = loader::archive() else {
+        return Vec::new();
+    };
+    let names = archive.members.iter().map(|member| archive.text(member.name));
+    names.map(ToString::to_string).collect()
 }
 
 /// What `name --help` prints; `None` for what is not a command.

@@ -5,6 +5,9 @@ use alloc::{collections::VecDeque, string::String};
 /// Most lines that are kept.
 const LINES: usize = 256;
 
+/// Longest line that is kept, in bytes: nobody looks for a longer one again.
+const LONGEST: usize = 4096;
+
 /// Lines, oldest first, and the place of the user in them.
 #[derive(Debug, Default)]
 pub(crate) struct History {
@@ -20,7 +23,8 @@ impl History {
     pub(crate) fn add(&mut self, line: &str) {
         self.shown = None;
         self.draft.clear();
-        if line.trim().is_empty() || self.lines.back().is_some_and(|last| last == line) {
+        let useless = line.trim().is_empty() || line.len() > LONGEST;
+        if useless || self.lines.back().is_some_and(|last| last == line) {
             return;
         }
         if self.lines.len() == LINES {
