@@ -22,6 +22,7 @@
 extern crate alloc;
 
 pub mod compare;
+mod component;
 mod elf;
 mod error;
 pub mod format;
@@ -30,19 +31,21 @@ mod layout;
 mod link;
 mod namespace;
 mod object;
+mod placement;
 pub mod relocation;
 pub mod stub;
 pub mod survivor;
 mod symbols;
+mod tables;
 
+pub use component::{Component, ComponentId, Export, Replacement, SlotStore, StaticStorage, Stub};
 pub use elf::ElfError;
 pub use error::{LinkError, ObjectError, RelocationProblem, SectionProblem, SymbolProblem};
 pub use key::{Key, KeyHasher, KeyMap};
 pub use layout::{ImageLayout, Layout, Piece, StaticLayout};
-pub use link::{Images, Import, Placement, Resolver, StaticPlace, link};
-pub use namespace::{
-    Component, ComponentId, Export, Namespace, Replacement, SlotStore, StaticStorage, Stub,
-};
+pub use link::{Images, Import, Resolver, link};
+pub use namespace::Namespace;
 pub use object::{Binding, Object, Section, SectionKind, Symbol, SymbolIndex};
+pub use placement::{Placement, StaticPlace};
 pub use stub::StubIndex;
 pub use symbols::{NamedSymbol, Symbols};

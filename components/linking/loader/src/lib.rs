@@ -38,6 +38,7 @@ pub mod registry;
 mod state_hash;
 mod stubs;
 mod texts;
+mod transaction;
 
 use component::{Handover, StartError};
 

@@ -1,13 +1,15 @@
 //! Who is still in replaced code.
 //!
-//! The stacks of tasks are read word by word: every return address and every instruction pointer
-//! that an interrupt saved is among the words. A word that only looks like one names a function too
-//! many; none is missed.
+//! Stacks are walked with the unwind tables. A walk that does not arrive at the stack's end is not
+//! believed: then the stack is read word by word, where every return address and every instruction
+//! pointer that an interrupt saved is among the words. A word that only looks like one names a
+//! function too many; none is missed.
 
 use crate::TaskInRetired;
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 use loader::{Live, Loaded};
-use task::Task;
+use task::{State, Task};
+use unwinder::Frame;
 
 /// The tasks with a word in the text of a replaced version on their stacks.
 pub(crate) fn tasks_in_retired(live: &Live) -> Vec<TaskInRetired> {
@@ -51,19 +53,41 @@ fn functions_on_stack(task: &Arc<Task>, retired: &[Arc<Loaded>]) -> Vec<String> 
     functions
 }
 
-/// Collects words on the task's stack that lie in the text of `retired`. Interrupts are off
-/// meanwhile, so the task neither runs nor ends.
+/// How far from the end of its stack a walk may stop: below lie the frames of a task's first
+/// functions, which call nothing of a component's.
+const STACK_END: u64 = 128;
+
+/// Collects addresses in the text of `retired` at which the task goes on some time. Interrupts are
+/// off meanwhile, so the task neither runs nor ends.
 fn collect(task: &Task, retired: &[Arc<Loaded>], addresses: &mut Vec<u64>) {
-    let (Some(first), Some(last)) = (retired.first(), retired.last()) else {
-        return;
-    };
-    let (low, high) = (first.text().start, last.text().end);
     let _off = cpu::InterruptsOff::new();
+    let end = task.stack_range().end;
+    let mut last = 0;
+    let mut visit = |frame: Frame| {
+        last = frame.stack_pointer;
+        if in_any(retired, frame.instruction) && addresses.len() < addresses.capacity() {
+            addresses.push(frame.instruction);
+        }
+        true
+    };
+    let walked = if task.state() == State::Running {
+        unwinder::backtrace(&mut visit);
+        true
+    } else {
+        unwinder::backtrace_parked(task, &mut visit).is_ok()
+    };
+    if !walked || last.saturating_add(STACK_END) < end {
+        scan(task, retired, addresses);
+    }
+}
+
+/// Collects words on the task's stack that lie in the text of `retired`.
+fn scan(task: &Task, retired: &[Arc<Loaded>], addresses: &mut Vec<u64>) {
     let range = task.stack_range();
     // The current task's saved stack pointer is old; everything that matters lies above this frame.
     let here = 0_u64;
     let stack_pointer = match task.state() {
-        task::State::Running => (&raw const here) as u64,
+        State::Running => (&raw const here) as u64,
         _ => task.saved_stack_pointer(),
     };
     let mut at = stack_pointer.max(range.start).next_multiple_of(8);
@@ -71,7 +95,7 @@ fn collect(task: &Task, retired: &[Arc<Loaded>], addresses: &mut Vec<u64>) {
         // SAFETY: the word lies in the stack of a task that has not ended, between its stack
         // pointer and its end: that part is mapped and nobody unmaps it with interrupts off.
         let word = unsafe { (at as *const u64).read_volatile() };
-        if low <= word && word < high && in_any(retired, word) {
+        if in_any(retired, word) {
             addresses.push(word);
         }
         at += 8;

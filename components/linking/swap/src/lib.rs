@@ -36,6 +36,7 @@ use history::Change;
 use loader::{LiveGuard, LoadError, ObjectBytesOf};
 use plan::Remarks;
 use step::Meter;
+use task::KillDeferral;
 
 pub use history::{PastSwap, history};
 pub use refusal::{Reason, Refusal};
@@ -56,6 +57,7 @@ pub fn undo(dry_run: bool) -> Report {
 }
 
 fn perform(request: &Request) -> Result<Report, Refusal> {
+    let _whole = KillDeferral::new();
     let mut meter = Meter::new();
     let mut history = history::lock();
     let mut guard = loader::lock().map_err(loading)?;
@@ -106,6 +108,7 @@ fn perform(request: &Request) -> Result<Report, Refusal> {
 }
 
 fn perform_undo(dry_run: bool) -> Result<Report, Refusal> {
+    let _whole = KillDeferral::new();
     let mut meter = Meter::new();
     let mut history = history::lock();
     let mut guard = loader::lock().map_err(loading)?;
