@@ -12,8 +12,9 @@ use serde_json::Value;
 use std::{
     fs,
     io::{Read, Write},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -41,6 +42,8 @@ pub(crate) struct Guest {
     folder: PathBuf,
     /// Where in the text the test has got to.
     position: usize,
+    /// Whether the child leads a process group of its own.
+    leads_group: bool,
 }
 
 /// What the console has printed.
@@ -72,7 +75,7 @@ impl Guest {
         let monitor = Monitor::listen(&folder.join("monitor.socket"))?;
         let mut qemu = machine.qemu()?;
         monitor.add(&mut qemu);
-        let mut child = qemu
+        let child = qemu
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -81,8 +84,29 @@ impl Guest {
                 source,
             })?;
         let follower = Some(monitor.follow());
+        Self::new(child, follower, folder)
+    }
+
+    /// Runs `command`, which runs a machine, as a terminal would: with its console on pipes, and
+    /// with everything that it started ended at the end.
+    pub(crate) fn in_terminal(mut command: Command) -> Result<Self, Failure> {
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| RunnerError::Start {
+                program: "the terminal's shell".into(),
+                source,
+            })?;
+        let mut guest = Self::new(child, None, new_folder()?)?;
+        guest.leads_group = true;
+        Ok(guest)
+    }
+
+    fn new(mut child: Child, follower: Option<Follower>, folder: PathBuf) -> Result<Self, Failure> {
         let (Some(input), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Failure::Wrong("QEMU has no pipes".into()));
+            return Err(Failure::Wrong("a child without pipes".into()));
         };
         let console = Arc::new(Console::default());
         let shared = Arc::clone(&console);
@@ -95,6 +119,7 @@ impl Guest {
             follower,
             folder,
             position: 0,
+            leads_group: false,
         })
     }
 
@@ -238,8 +263,27 @@ impl Guest {
     }
 }
 
+impl Guest {
+    /// Waits for the end of the child and says whether it was a success.
+    pub(crate) fn ended_well(&mut self, limit: Duration) -> Result<bool, Failure> {
+        let status =
+            wait_at_most(&mut self.child, limit).map_err(RunnerError::io("waiting for the end"))?;
+        Ok(status.is_some_and(|status| status.success()))
+    }
+}
+
 impl Drop for Guest {
     fn drop(&mut self) {
+        if self.leads_group {
+            // A shell that is killed leaves its children; they are in its group.
+            let group = format!("-{}", self.child.id());
+            drop(
+                Command::new("kill")
+                    .args(["-KILL", "--", &group])
+                    .stderr(Stdio::null())
+                    .status(),
+            );
+        }
         // Each of these fails only when there is nothing left to clean up.
         drop(self.child.kill());
         drop(self.child.wait());

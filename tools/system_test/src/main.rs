@@ -7,7 +7,10 @@
 //! makes the machines. Left out: what a unit test can show.
 #![forbid(unsafe_code)]
 
+mod book;
+mod copy;
 mod failure;
+mod fixtures;
 mod guest;
 mod host;
 mod json;
