@@ -62,5 +62,5 @@ fn foreground(shell: &mut Shell, operands: &[String]) -> ExitCode {
     };
     let job = shell.jobs.remove(position);
     println!("{}", job.text);
-    job.wait()
+    job.wait(shell.role)
 }

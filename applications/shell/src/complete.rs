@@ -2,6 +2,7 @@
 
 use crate::built_in;
 use alloc::{
+    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -58,7 +59,7 @@ fn arguments_of(name: &str, word: &str) -> Vec<String> {
         .unwrap_or("");
     let operands = usage.split("[OPTION]…").nth(1).unwrap_or("");
     if operands.contains("COMPONENT") {
-        component_names()
+        component_names(operands.contains("[=BUILD]"))
     } else if operands.contains("COMMAND") {
         command_names()
     } else {
@@ -89,13 +90,19 @@ fn options_in(help: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every component of the archive, linked or not.
-fn component_names() -> Vec<String> {
+/// Every component of the archive, linked or not; with `builds` its alternates too, as `swap` takes
+/// them.
+fn component_names(builds: bool) -> Vec<String> {
     let Ok(archive) = loader::archive() else {
         return Vec::new();
     };
-    let names = archive.members.iter().map(|member| archive.text(member.name));
-    names.map(ToString::to_string).collect()
+    let members = archive.members.iter();
+    members
+        .filter_map(|member| match archive.text(member.variant) {
+            "" => Some(archive.text(member.name).to_string()),
+            build => builds.then(|| format!("{}={build}", archive.text(member.name))),
+        })
+        .collect()
 }
 
 /// What `name --help` prints; `None` for what is not a command.

@@ -8,33 +8,35 @@ use command_line::syntax::{self, Command, Step};
 /// What a shell remembers from line to line.
 #[derive(Default)]
 pub(crate) struct Shell {
-    status: ExitStatus,
+    status: ExitCode,
     /// Jobs in the background, oldest first.
     pub(crate) jobs: Vec<Job>,
-    /// Whether it is the system's session, which has nowhere to go back to.
-    session: bool,
+    /// Whom it serves.
+    pub(crate) role: Role,
     /// Whether `exit` was called.
     over: bool,
 }
 
-/// The status of the last command.
-#[derive(Clone, Copy)]
-struct ExitStatus(ExitCode);
-
-impl Default for ExitStatus {
-    fn default() -> Self {
-        Self(ExitCode::SUCCESS)
-    }
+/// Whom a shell serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It is itself a command that somebody waits for: Ctrl-C ends it with its job.
+    #[default]
+    Script,
+    /// A person, who started it from another shell and can leave it.
+    Person,
+    /// The console: it is the system's session and has nowhere to go back to.
+    Session,
 }
 
 impl Shell {
     /// The status of the last command.
     pub(crate) fn status(&self) -> ExitCode {
-        self.status.0
+        self.status
     }
 
     pub(crate) fn set_status(&mut self, status: ExitCode) {
-        self.status = ExitStatus(status);
+        self.status = status;
     }
 
     /// Whether the shell is to end.
@@ -42,18 +44,9 @@ impl Shell {
         self.over
     }
 
-    pub(crate) fn set_session(&mut self) {
-        self.session = true;
-    }
-
     /// Takes the end back.
     pub(crate) fn stay(&mut self) {
         self.over = false;
-    }
-
-    /// Whether it is the system's session.
-    pub(crate) fn is_session(&self) -> bool {
-        self.session
     }
 
     /// Lets the shell end with `status`.
@@ -92,7 +85,7 @@ impl Shell {
         if step.background {
             self.keep(job);
         } else {
-            let status = job.wait();
+            let status = job.wait(self.role);
             self.set_status(status);
         }
     }
@@ -119,7 +112,10 @@ impl Shell {
         self.jobs = running;
         for job in over {
             let (number, text) = (job.number, job.text.clone());
-            eprintln!("[{number}] done with status {}: {text}", job.wait());
+            eprintln!(
+                "[{number}] done with status {}: {text}",
+                job.wait(self.role)
+            );
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Lines from a person.
 
-use crate::{complete::Commands, execute::Shell};
+use crate::{
+    complete::Commands,
+    execute::{Role, Shell},
+};
 use alloc::vec::Vec;
 use application::{ExitCode, eprintln, println};
 use line_editor::{Editor, Event, LINE_LIMIT};
@@ -20,7 +23,7 @@ pub(crate) fn run(shell: &mut Shell) -> ExitCode {
     let mut editor = Editor::new(PROMPT, columns());
     loop {
         if shell.is_over() {
-            if !shell.is_session() {
+            if shell.role != Role::Session {
                 return shell.status();
             }
             println!("This is the system's first shell; 'poweroff' switches the machine off.");

@@ -1,5 +1,6 @@
 //! A pipeline that runs.
 
+use crate::execute::Role;
 use alloc::{string::String, vec::Vec};
 use application::{Child, ExitCode};
 use task::TaskId;
@@ -55,9 +56,14 @@ impl Job {
             .collect()
     }
 
-    /// Waits for all commands, as the foreground job; the last one's exit code.
-    pub(crate) fn wait(self) -> ExitCode {
-        let _foreground = console::set_foreground(self.tasks());
+    /// Waits for all commands, as the foreground job; the last one's exit code. What kills
+    /// the job kills a script too.
+    pub(crate) fn wait(self, role: Role) -> ExitCode {
+        let mut tasks = self.tasks();
+        if role == Role::Script {
+            tasks.extend(task::current().map(|shell| shell.id()));
+        }
+        let _foreground = console::set_foreground(tasks);
         let mut code = ExitCode::SUCCESS;
         for member in self.members {
             code = match member {

@@ -26,7 +26,7 @@ mod job;
 mod session;
 
 use application::{Arguments, ExitCode, Lines, OptionSpec, Usage, fail};
-use execute::Shell;
+use execute::{Role, Shell};
 
 application::application! {
     usage: Usage {
@@ -54,16 +54,17 @@ fn main(arguments: &Arguments) -> ExitCode {
     }
     // Held until the end: a shell that somebody starts from this one is none.
     let session = console::claim_session();
-    if let Some(session) = &session {
-        shell.set_session();
-        if session.is_first() {
-            session::run_boot_command(&mut shell);
-        }
+    shell.role = match (&session, task::streams().is_terminal()) {
+        (Some(_), _) => Role::Session,
+        (None, true) => Role::Person,
+        (None, false) => Role::Script,
+    };
+    if session.as_ref().is_some_and(console::Session::is_first) {
+        session::run_boot_command(&mut shell);
     }
-    if task::streams().is_terminal() {
-        interactive::run(&mut shell)
-    } else {
-        run_lines(&mut shell)
+    match shell.role {
+        Role::Session | Role::Person => interactive::run(&mut shell),
+        Role::Script => run_lines(&mut shell),
     }
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// The exit code of an application; 0 is success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExitCode(pub u8);
 
 impl ExitCode {
