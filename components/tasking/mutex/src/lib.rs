@@ -21,12 +21,16 @@ use core::{
     fmt,
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
 };
 use task::TaskId;
 use wait_queue::WaitQueue;
 
 /// Nobody, as an owner.
 const NOBODY: u64 = u64::MAX;
+
+/// How often a waiting task looks whether the owner still lives: one that does wakes it.
+const OWNER_CHECK: Duration = Duration::from_secs(1);
 
 /// A value that one task at a time may use.
 pub struct Mutex<T: ?Sized> {
@@ -72,8 +76,12 @@ impl<T: ?Sized> Mutex<T> {
             return guard;
         }
         self.check_not_ours();
-        self.waiting
-            .wait_for(|| self.try_lock().or_else(|| self.take_over()))
+        loop {
+            let taken = || self.try_lock().or_else(|| self.take_over());
+            if let Some(guard) = self.waiting.wait_timeout(OWNER_CHECK, taken) {
+                return guard;
+            }
+        }
     }
 
     /// Waits for the mutex and takes it. A safe point if it has to wait.

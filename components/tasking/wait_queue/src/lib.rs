@@ -122,6 +122,10 @@ impl WaitQueue {
         }
         task::block_until(deadline_ns);
         let left = self.waiting.lock().remove(&me);
+        if left.is_none() && task::killed() {
+            // Somebody woke this task for the condition; it will not look, so the next one must.
+            self.wake_one();
+        }
         drop(left);
         task::safe_point();
     }
