@@ -23,6 +23,7 @@ extern crate alloc;
 
 pub mod compare;
 mod component;
+pub mod constant;
 mod elf;
 mod error;
 pub mod format;

@@ -215,3 +215,74 @@ pub fn relax(text: &mut [u8], offset: usize, relaxation: Relaxation) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let signed = meaning(R_X86_64_PC32).unwrap();
+        let unsigned = meaning(R_X86_64_32).unwrap();
+        let mut image = [0; 8];
+        assert!(apply(&mut image, 0, signed, 0x7FFF_FFFF).is_ok());
+        assert!(apply(&mut image, 0, signed, u64::MAX).is_ok());
+        let overflow = |value, range| Err(ApplyError::Overflow { value, range });
+        let result = apply(&mut image, 0, signed, 0x8000_0000);
+        assert_eq!(result, overflow(0x8000_0000, Range::Signed32));
+        assert!(apply(&mut image, 0, unsigned, 0xFFFF_FFFF).is_ok());
+        let result = apply(&mut image, 0, unsigned, u64::MAX);
+        assert_eq!(result, overflow(u64::MAX, Range::Unsigned32));
+    }
+
+    #[test]
+    fn a_place_outside_is_refused() {
+        let word = meaning(R_X86_64_64).unwrap();
+        let mut image = [0; 8];
+        assert!(apply(&mut image, 0, word, u64::MAX).is_ok());
+        for offset in [1, 8, u64::MAX] {
+            let result = apply(&mut image, offset, word, 0);
+            assert_eq!(result, Err(ApplyError::Outside { offset, length: 8 }));
+        }
+    }
+
+    #[test]
+    fn unknown_types_have_no_meaning() {
+        let known = (0..=u32::from(u16::MAX))
+            .filter(|raw| meaning(*raw).is_some())
+            .count();
+        assert_eq!(known, 10);
+        assert!(meaning(u32::MAX).is_none());
+    }
+
+    #[test]
+    fn loads_calls_and_jumps_are_relaxed() {
+        // mov rax, [rip + x]; call [rip + x]; jmp [rip + x]
+        let cases: [(&[u8], &[u8]); 3] = [
+            (&[0x48, 0x8B, 0x05], &[0x48, 0x8D, 0x05]),
+            (&[0xCC, 0xFF, 0x15], &[0xCC, 0x67, 0xE8]),
+            (&[0xCC, 0xFF, 0x25], &[0xCC, 0x90, 0xE9]),
+        ];
+        for (before, after) in cases {
+            let mut text = before.to_vec();
+            text.extend([0; 4]);
+            let found = relaxation(&text, 3, -4).unwrap();
+            relax(&mut text, 3, found);
+            assert_eq!(text[..3], *after);
+        }
+    }
+
+    #[test]
+    fn what_may_be_something_else_is_left_alone() {
+        // cmp rax, [rip + x]; mov eax, [rip + x]; mov rax, [rbx + x]; no room for a prefix
+        for before in [[0x48, 0x3B, 0x05], [0x44, 0x8B, 0x05], [0x48, 0x8B, 0x83]] {
+            let mut text = before.to_vec();
+            text.extend([0; 4]);
+            assert_eq!(relaxation(&text, 3, -4), None);
+        }
+        assert_eq!(relaxation(&[0x8B, 0x05, 0, 0, 0, 0], 2, -4), None);
+        assert_eq!(relaxation(&[0x48, 0x8B, 0x05, 0, 0, 0, 0], 3, -8), None);
+        assert_eq!(relaxation(&[], 0, -4), None);
+        assert_eq!(relaxation(&[0x48], usize::MAX, -4), None);
+    }
+}

@@ -81,3 +81,65 @@ fn found<'m>(one: &Metadata<'m>, a: &Item, other: &Metadata<'m>, b: &Item) -> Op
         name,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::tests::{Row, metadata};
+    use alloc::string::{String, ToString};
+
+    fn conflict_of(one: &[Row], other: &[Row]) -> Option<String> {
+        let (one, other) = (metadata(0, 1, one), metadata(0, 2, other));
+        let (one, other) = (
+            Metadata::parse(&one).unwrap(),
+            Metadata::parse(&other).unwrap(),
+        );
+        conflict(&one, &other).map(|conflict| conflict.name.to_string())
+    }
+
+    #[test]
+    fn a_type_that_both_name_must_be_the_same() {
+        let one = [
+            (ItemKind::Type, 1, 10, "a::T", ""),
+            (ItemKind::Type, 2, 20, "a::U", ""),
+        ];
+        let other = [
+            (ItemKind::Type, 2, 21, "", ""),
+            (ItemKind::Type, 3, 30, "", ""),
+        ];
+        assert_eq!(conflict_of(&one, &other).as_deref(), Some("a::U"));
+        assert_eq!(conflict_of(&other, &one).as_deref(), Some("a::U"));
+        assert_eq!(conflict_of(&one, &one), None);
+    }
+
+    #[test]
+    fn an_import_must_be_what_is_defined() {
+        let user = [(ItemKind::Import, 5, 50, "", "")];
+        for kind in [ItemKind::Function, ItemKind::Static] {
+            let definer = |digest| [(kind, 5, digest, "a::f", "")];
+            assert_eq!(conflict_of(&user, &definer(51)).as_deref(), Some("a::f"));
+            assert_eq!(conflict_of(&definer(51), &user).as_deref(), Some("a::f"));
+            assert_eq!(conflict_of(&user, &definer(50)), None);
+        }
+    }
+
+    #[test]
+    fn what_the_compiler_does_not_tell_cannot_differ() {
+        let user = [
+            (ItemKind::Import, 5, 50, "", ""),
+            (ItemKind::Type, 6, 0, "", ""),
+        ];
+        let definer = [
+            (ItemKind::Function, 5, 0, "a::f", ""),
+            (ItemKind::Type, 6, 1, "", ""),
+        ];
+        assert_eq!(conflict_of(&user, &definer), None);
+    }
+
+    #[test]
+    fn functions_of_one_path_in_two_components_are_two_functions() {
+        let one = [(ItemKind::Function, 7, 70, "core::f", "")];
+        let other = [(ItemKind::Function, 7, 71, "core::f", "")];
+        assert_eq!(conflict_of(&one, &other), None);
+    }
+}

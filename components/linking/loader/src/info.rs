@@ -59,8 +59,8 @@ pub struct ComponentInfo {
     pub rodata_size: u64,
     /// Bytes of statics.
     pub data_size: u64,
-    /// Bytes that it takes in memory, with pages' rests, and for an object received from outside
-    /// the object itself.
+    /// Bytes that it takes in memory, with pages' rests and the loader's records of it, and for an
+    /// object received from outside the object itself.
     pub memory: u64,
     /// Whether it may use `unsafe`: the manifest grants it, or it is not of this repository.
     pub uses_unsafe: bool,
@@ -128,7 +128,7 @@ fn look(live: &Live, id: Option<ComponentId>, loaded: &Loaded) -> ComponentInfo 
         text_size: loaded.sizes.text,
         rodata_size: loaded.sizes.rodata,
         data_size: loaded.sizes.data,
-        memory: loaded.text().len() + loaded.rodata().len() + object,
+        memory: loaded.text().len() + loaded.rodata().len() + object + loaded.bookkeeping(),
         uses_unsafe: loaded.flags & UNSAFE_GRANTED != 0 || loaded.flags & FIRST_PARTY == 0,
         first_party: loaded.flags & FIRST_PARTY != 0,
         users: id.map_or(0, |id| live.namespace.users(id).count()),

@@ -275,6 +275,14 @@ impl Loaded {
         &self.data
     }
 
+    /// Bytes of the records that the loader, debuggers' table and history keep of a version.
+    #[must_use]
+    pub fn bookkeeping(&self) -> u64 {
+        let record = size_of::<Self>() + self.name.capacity() + self.version.capacity();
+        let statics = self.placement.statics.capacity() * (size_of::<StaticPlace>() + 16);
+        (record + statics + crate::registry::ENTRY_COST) as u64
+    }
+
     /// Whether it is an application.
     #[must_use]
     pub const fn is_application(&self) -> bool {

@@ -48,6 +48,9 @@ pub struct Entry {
     retired: u64,
 }
 
+/// Bytes that a version takes in two tables, the published one and the next.
+pub(crate) const ENTRY_COST: usize = 2 * (size_of::<Entry>() + size_of::<Vec<u64>>() + 16);
+
 /// The table that debuggers read.
 #[used]
 pub static REGISTRY: Registry = Registry {

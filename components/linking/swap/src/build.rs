@@ -4,18 +4,12 @@
 use crate::{
     Reason, Refusal, Step,
     history::Change,
+    names::function_name,
     plan::{Parsed, Target},
     step::Meter,
 };
-use alloc::{
-    string::{String, ToString},
-    sync::Arc,
-    vec::Vec,
-};
-use linker::{
-    ComponentId, Key, Layout, Object, Placement, SlotStore, StaticPlace, StaticStorage,
-    format::metadata::{ItemKind, Metadata},
-};
+use alloc::{string::String, sync::Arc, vec::Vec};
+use linker::{ComponentId, Layout, Object, Placement, SlotStore, StaticPlace, StaticStorage};
 use loader::{Fresh, Live, LoadError, Loaded, PreparedTexts, SlotStores};
 
 /// Everything that a commit needs. Dropping it forgets the swap.
@@ -183,32 +177,6 @@ fn enter(next: &mut Live, new: &mut [New<'_, '_>]) -> Result<Entered, Refusal> {
         *id = Some(added.map_err(|error| Refusal::new(&parsed.found.name, Reason::Link(error)))?);
     }
     Ok(entered)
-}
-
-/// The path of a function of a version, by its key.
-pub(crate) fn function_name(loaded: &Loaded, key: Key) -> String {
-    let named = |metadata: Metadata<'_>| {
-        let item = metadata.item(ItemKind::Function, key.0)?;
-        Some(metadata.strings.get(item.name)?.to_string())
-    };
-    loaded
-        .metadata()
-        .and_then(named)
-        .filter(|name| !name.is_empty())
-        .or_else(|| symbol_name(loaded, key))
-        .unwrap_or_else(|| alloc::format!("{}: function {key}", loaded.name))
-}
-
-/// The path of a function that has no item: of a prebuilt object.
-fn symbol_name(loaded: &Loaded, key: Key) -> Option<String> {
-    let metadata = loaded.metadata()?;
-    let index = metadata
-        .symbols
-        .iter()
-        .position(|symbol| symbol.key == key.0)?;
-    let symbols = loaded.symbols()?;
-    let symbol = symbols.iter().find(|symbol| symbol.index == index)?;
-    Some(loader::demangled(symbol.name))
 }
 
 fn link(next: &mut Live, new: &mut [New<'_, '_>]) -> Result<(), Refusal> {

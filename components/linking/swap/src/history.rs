@@ -5,6 +5,9 @@ use linker::ComponentId;
 use loader::{Loaded, ObjectBytesOf};
 use mutex::{Mutex, MutexGuard};
 
+/// Swaps that can be taken back: what is older is only listed as retired.
+const UNDO_DEPTH: usize = 32;
+
 /// A version that took the place of another.
 #[derive(Clone)]
 pub(crate) struct Change {
@@ -50,6 +53,9 @@ impl History {
         changes: Vec<Change>,
         overrides: Vec<ObjectBytesOf>,
     ) {
+        if self.transactions.len() >= UNDO_DEPTH {
+            drop(self.transactions.remove(0));
+        }
         let number = self.next_number;
         self.next_number += 1;
         let time_ns = clock::now_ns();

@@ -20,9 +20,11 @@ extern crate alloc;
 
 mod build;
 mod commit;
+mod constants;
 mod find;
 mod history;
 mod holders;
+mod names;
 mod plan;
 mod refusal;
 mod report;

@@ -1,7 +1,7 @@
 //! What a request means for what is linked now: which object takes the place of which component, and
 //! whether it may. Only reads.
 
-use crate::{Reason, Refusal, Request, find::Found};
+use crate::{Reason, Refusal, Request, constants, find::Found};
 use alloc::{
     borrow::ToOwned,
     format,
@@ -227,6 +227,7 @@ pub(crate) fn check_survivors(
             check_shapes(&one.object.metadata, &other.object.metadata)?;
         }
     }
+    constants::check(live, parsed, &replaced)?;
     check_loadable(live, archive, request, parsed)
 }
 

@@ -52,6 +52,11 @@ pub enum Reason {
         /// What they see differently.
         what: String,
     },
+    /// It stays, and reads a constant whose value changes.
+    Constant {
+        /// The constant.
+        constant: String,
+    },
     /// A component that stays is not of the new build.
     NotOfTheBuild {
         /// Its content id.
@@ -111,6 +116,12 @@ impl fmt::Display for Reason {
             ),
             Self::Survivor { with, what } => {
                 write!(f, "stays, and sees `{what}` otherwise than the new {with}")
+            }
+            Self::Constant { constant } => {
+                write!(
+                    f,
+                    "stays, and would go on reading the old value of the constant `{constant}`"
+                )
             }
             Self::NotOfTheBuild {
                 found,

@@ -5,8 +5,9 @@
 
 use crate::{
     Reason, Refusal, Step,
-    build::{Built, finish, function_name},
+    build::{Built, finish},
     history::{Change, Transaction},
+    names::function_name,
     step::Meter,
 };
 use alloc::{borrow::ToOwned, string::String, sync::Arc, vec::Vec};

@@ -260,4 +260,4 @@ fn text<'m>(metadata: &Metadata<'m>, span: crate::format::Span) -> &'m str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

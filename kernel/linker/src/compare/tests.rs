@@ -6,9 +6,9 @@ use crate::format::{Record, Span};
 use alloc::format;
 
 /// One item: kind, key, digest, name, shape.
-type Row = (ItemKind, u64, u64, &'static str, &'static str);
+pub(crate) type Row = (ItemKind, u64, u64, &'static str, &'static str);
 
-fn metadata(flags: u32, exact_id: u128, rows: &[Row]) -> Vec<u8> {
+pub(crate) fn metadata(flags: u32, exact_id: u128, rows: &[Row]) -> Vec<u8> {
     let mut strings = Vec::new();
     let mut put = |text: &str| {
         let span = Span {
