@@ -29,6 +29,7 @@ mod functions;
 mod graph;
 mod items;
 mod locations;
+mod mangled;
 mod names;
 mod statics;
 mod types;
