@@ -11,7 +11,8 @@ impl PhysicalMemory for Memory {
             let Some(offset) = address.checked_sub(*start) else {
                 return false;
             };
-            let range = offset as usize..offset as usize + bytes.len();
+            let offset = usize::try_from(offset).unwrap();
+            let range = offset..offset + bytes.len();
             content
                 .get(range)
                 .map(|found| bytes.copy_from_slice(found))
@@ -30,7 +31,7 @@ fn sdt(signature: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0; table::HEADER];
     bytes[..4].copy_from_slice(signature);
     bytes.extend_from_slice(body);
-    let length = bytes.len() as u32;
+    let length = u32::try_from(bytes.len()).unwrap();
     bytes[4..8].copy_from_slice(&length.to_le_bytes());
     seal(&mut bytes, 9);
     bytes

@@ -7,7 +7,7 @@
 //! interrupt. A CPU that has the x2APIC is used by it, any other by its registers in memory.
 //!
 //! Neighbours: `acpi_tables` says where everything is; `interrupts` calls the end of interrupt that
-//! is registered here; `clock` uses the timer; drivers call [`route`]. Left out: message-signalled
+//! is registered here; `clock` uses the timer; drivers call [`route()`]. Left out: message-signalled
 //! interrupts, which need nothing from here, and interrupts between CPUs.
 #![cfg_attr(not(test), no_std)]
 
