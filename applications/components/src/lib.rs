@@ -40,7 +40,10 @@ fn main(arguments: &Arguments) -> ExitCode {
         .iter()
         .find(|name| !found.iter().any(|c| c.name == **name));
     match missing {
-        Some(name) => fail("components", format!("there is no component '{name}'")),
+        Some(name) => fail(
+            "components",
+            format!("no linked component is called '{name}'"),
+        ),
         None => ExitCode::SUCCESS,
     }
 }
