@@ -4,7 +4,10 @@ use device_memory::{Caching, Mapper};
 use handover::{PhysicalRange, VirtualRange};
 use x86_64::structures::paging::PageTableFlags;
 
-use crate::space::{self, Area, Frames};
+use crate::{
+    pages::{self, Frames},
+    space::{self, Area},
+};
 
 pub(crate) struct Windows;
 
@@ -19,7 +22,7 @@ unsafe impl Mapper for Windows {
             }
         };
         let window = space::take(Area::Mappings, range.len()).ok()?;
-        if space::map_physical(window, range, flags).is_err() {
+        if pages::map_physical(window, range, flags).is_err() {
             space::give_back(Area::Mappings, window);
             return None;
         }
@@ -27,7 +30,7 @@ unsafe impl Mapper for Windows {
     }
 
     fn unmap(&self, range: VirtualRange) {
-        space::unmap(range, Frames::Keep);
+        pages::unmap(range, Frames::Keep);
         space::give_back(Area::Mappings, range);
     }
 }

@@ -19,6 +19,7 @@ mod device;
 mod error;
 mod mapping;
 mod nucleus;
+mod pages;
 mod ranges;
 mod space;
 mod table;
@@ -29,7 +30,8 @@ pub use error::MappingError;
 pub use handover::layout::PAGE_SIZE;
 pub use mapping::{Mapping, Protection};
 pub use nucleus::give_back_nucleus;
-pub use space::{MappingStatistics, is_writable, physical_address, statistics};
+pub use pages::{is_writable, physical_address};
+pub use space::{MappingStatistics, statistics};
 
 /// A number of bytes as Rust counts them.
 #[expect(

@@ -5,7 +5,8 @@ use x86_64::structures::paging::PageTableFlags;
 
 use crate::{
     MappingError,
-    space::{self, Area, Frames},
+    pages::{self, Frames},
+    space::{self, Area},
     to_usize,
 };
 
@@ -76,7 +77,7 @@ impl Mapping {
         if !aligned || managed || range.is_empty() || range.start < layout::MAPPINGS {
             return Err(MappingError::BadRange { range });
         }
-        space::map_new(range, space::READ_WRITE)?;
+        pages::map_new(range, space::READ_WRITE)?;
         let mut mapping = Self {
             range,
             protection: Protection::ReadWrite,
@@ -99,7 +100,7 @@ impl Mapping {
         if range.is_empty() || !(range.start | range.end).is_multiple_of(layout::PAGE_SIZE) {
             return Err(MappingError::BadRange { range });
         }
-        let flags = space::flags_of(address).ok_or(MappingError::NotMapped { address })?;
+        let flags = pages::flags_of(address).ok_or(MappingError::NotMapped { address })?;
         if Protection::of(flags) != protection {
             return Err(MappingError::BadRange { range });
         }
@@ -123,7 +124,7 @@ impl Mapping {
         protection: Protection,
     ) -> Result<Self, MappingError> {
         let range = space::take(Area::Mappings, target.len())?;
-        if let Err(error) = space::map_alias(range, target, protection.flags()) {
+        if let Err(error) = pages::map_alias(range, target, protection.flags()) {
             space::give_back(Area::Mappings, range);
             return Err(error);
         }
@@ -139,7 +140,7 @@ impl Mapping {
     ///
     /// References into the mapping that were made by raw pointers must bear the change.
     pub fn protect(&mut self, protection: Protection) -> Result<(), MappingError> {
-        space::protect(self.range, protection.flags())?;
+        pages::protect(self.range, protection.flags())?;
         self.protection = protection;
         Ok(())
     }
@@ -204,14 +205,14 @@ impl Mapping {
     /// Until then an access to the part faults, also through [`Mapping::as_slice`].
     pub fn keep(&mut self, part: VirtualRange) -> Result<(), MappingError> {
         self.check_part(part)?;
-        space::keep(part)
+        pages::keep(part)
     }
 
     /// Maps `part`, that had been kept, readable and writable again. Takes no lock and allocates
     /// nothing, so it works in an exception handler and with no memory left.
     pub fn unkeep(&self, part: VirtualRange) -> Result<(), MappingError> {
         self.check_part(part)?;
-        space::unkeep(part)
+        pages::unkeep(part)
     }
 
     fn check_part(&self, part: VirtualRange) -> Result<(), MappingError> {
@@ -225,7 +226,7 @@ impl Mapping {
 
     fn fresh(area: Area, bytes: u64) -> Result<Self, MappingError> {
         let range = space::take(area, bytes)?;
-        if let Err(error) = space::map_new(range, space::READ_WRITE) {
+        if let Err(error) = pages::map_new(range, space::READ_WRITE) {
             space::give_back(area, range);
             return Err(error);
         }
@@ -254,7 +255,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        space::unmap(self.range, self.frames);
+        pages::unmap(self.range, self.frames);
         space::give_back(self.area, self.range);
     }
 }

@@ -6,7 +6,8 @@ use x86_64::instructions::tlb;
 
 use crate::{
     MappingError,
-    space::{self, Area, Frames},
+    pages::{self, Frames},
+    space::{self, Area},
     table::{self, Entry, Level},
     to_usize,
 };
@@ -52,11 +53,11 @@ pub unsafe fn give_back_nucleus(handover: &'static Handover) -> Result<usize, Ma
 
 fn poison(frames: PhysicalRange) -> Result<(), MappingError> {
     let window = space::take(Area::Mappings, frames.len())?;
-    let mapped = space::map_physical(window, frames, space::READ_WRITE);
+    let mapped = pages::map_physical(window, frames, space::READ_WRITE);
     if mapped.is_ok() {
         // SAFETY: the window is mapped writable, and the caller's caller gives the frames up.
         unsafe { core::ptr::write_bytes(window.start as *mut u8, POISON, to_usize(window.len())) };
-        space::unmap(window, Frames::Keep);
+        pages::unmap(window, Frames::Keep);
     }
     space::give_back(Area::Mappings, window);
     mapped

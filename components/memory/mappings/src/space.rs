@@ -2,7 +2,7 @@
 
 use component::{Handover, StartError};
 use cpu::IrqMutex;
-use frames::{FrameError, FrameRange};
+use frames::FrameRange;
 use handover::{PhysicalRange, VirtualRange, layout};
 use x86_64::structures::paging::PageTableFlags;
 
@@ -13,13 +13,13 @@ use crate::{
     to_usize,
 };
 
-const PAGE: u64 = layout::PAGE_SIZE;
+pub(crate) const PAGE: u64 = layout::PAGE_SIZE;
 
 /// The page through which new page tables are cleared before the hardware can see them.
 const SCRATCH: u64 = layout::MAPPINGS_END - PAGE;
 
 /// An entry that keeps a frame for a page that is not mapped yet (a bit that the hardware ignores).
-const KEPT: PageTableFlags = PageTableFlags::BIT_9;
+pub(crate) const KEPT: PageTableFlags = PageTableFlags::BIT_9;
 
 /// Rights of a table's entry: those of its pages decide.
 const TABLE: PageTableFlags = PageTableFlags::PRESENT.union(PageTableFlags::WRITABLE);
@@ -53,7 +53,7 @@ impl Area {
 }
 
 #[used]
-static SPACE: IrqMutex<Space> = IrqMutex::new(Space {
+pub(crate) static SPACE: IrqMutex<Space> = IrqMutex::new(Space {
     mappings: Ranges::new(),
     objects: Ranges::new(),
     heap: Ranges::new(),
@@ -61,7 +61,7 @@ static SPACE: IrqMutex<Space> = IrqMutex::new(Space {
     pages: 0,
 });
 
-struct Space {
+pub(crate) struct Space {
     mappings: Ranges,
     objects: Ranges,
     heap: Ranges,
@@ -132,7 +132,7 @@ fn move_frame_bitmap() -> Result<(), MappingError> {
         return Ok(());
     };
     let range = take(Area::Mappings, place.len())?;
-    map_physical(range, place, READ_WRITE)?;
+    crate::pages::map_physical(range, place, READ_WRITE)?;
     // SAFETY: the bitmap's frames are now mapped writable there, and nobody unmaps them.
     unsafe { frames::move_bitmap(range.start) };
     Ok(())
@@ -161,9 +161,9 @@ pub(crate) fn take(area: Area, bytes: u64) -> Result<VirtualRange, MappingError>
 /// Gives addresses back.
 pub(crate) fn give_back(area: Area, range: VirtualRange) {
     let mut space = SPACE.lock();
-    if let Err(_out_of_frames) = space.make_room() {
-        // The list may still have slots; if it has none, the addresses are lost and nothing else.
-    }
+    // If there are no frames for a longer list, it may still have slots; if it has none, the addresses
+    // are lost, and nothing else.
+    let _ = space.make_room();
     match area {
         Area::Mappings => {
             let with_gap = VirtualRange {
@@ -182,205 +182,6 @@ pub(crate) fn give_back(area: Area, range: VirtualRange) {
     }
 }
 
-/// Maps frames, fresh ones, at `range`. On failure nothing stays mapped.
-pub(crate) fn map_new(range: VirtualRange, flags: PageTableFlags) -> Result<(), MappingError> {
-    let count = to_usize(range.len() / PAGE);
-    // In one piece when there is one: a search for each page would cost more.
-    match frames::allocate(count, PAGE) {
-        Ok(frames) => return map_owned(range, frames, flags),
-        Err(FrameError::Fragmented { .. }) => {}
-        Err(error) => return Err(error.into()),
-    }
-    for page in pages(range) {
-        let one = VirtualRange {
-            start: page,
-            end: page + PAGE,
-        };
-        let mapped = frames::allocate(1, PAGE)
-            .map_err(Into::into)
-            .and_then(|f| map_owned(one, f, flags));
-        if let Err(error) = mapped {
-            unmap(
-                VirtualRange {
-                    start: range.start,
-                    end: page,
-                },
-                Frames::Free,
-            );
-            return Err(error);
-        }
-    }
-    Ok(())
-}
-
-fn map_owned(
-    range: VirtualRange,
-    frames: FrameRange,
-    flags: PageTableFlags,
-) -> Result<(), MappingError> {
-    // On failure the frames are freed when they are dropped here.
-    map_physical(range, frames.range(), flags)?;
-    let _ = frames.into_raw(); // The page tables remember them.
-    Ok(())
-}
-
-/// Maps `frames` at `range`, which is as long. On failure nothing stays mapped.
-pub(crate) fn map_physical(
-    range: VirtualRange,
-    frames: PhysicalRange,
-    flags: PageTableFlags,
-) -> Result<(), MappingError> {
-    for page in pages(range) {
-        let entry = Entry::new(frames.start + (page - range.start), flags);
-        // The lock is taken anew for each page, so that interrupts wait for one page only.
-        let mapped = SPACE.lock().map_page(page, entry);
-        if let Err(error) = mapped {
-            unmap(
-                VirtualRange {
-                    start: range.start,
-                    end: page,
-                },
-                Frames::Keep,
-            );
-            return Err(error);
-        }
-    }
-    Ok(())
-}
-
-/// Maps the pages of `target` a second time, at `range`.
-pub(crate) fn map_alias(
-    range: VirtualRange,
-    target: VirtualRange,
-    flags: PageTableFlags,
-) -> Result<(), MappingError> {
-    for page in pages(range) {
-        let address = target.start + (page - range.start);
-        let mapped = match table::walk(address) {
-            (Level::Page, entry) if entry.is_present() => SPACE
-                .lock()
-                .map_page(page, Entry::new(entry.frame(), flags)),
-            _ => Err(MappingError::NotMapped { address }),
-        };
-        if let Err(error) = mapped {
-            unmap(
-                VirtualRange {
-                    start: range.start,
-                    end: page,
-                },
-                Frames::Keep,
-            );
-            return Err(error);
-        }
-    }
-    Ok(())
-}
-
-/// What becomes of the frames of unmapped pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Frames {
-    /// They are freed: the mapping owned them.
-    Free,
-    /// Somebody else owns them.
-    Keep,
-}
-
-/// Unmaps what is mapped of `range`.
-pub(crate) fn unmap(range: VirtualRange, frames: Frames) {
-    for page in pages(range) {
-        let frame = SPACE.lock().unmap_page(page);
-        if let (Some(start), Frames::Free) = (frame, frames) {
-            // SAFETY: the frame was taken for this page, nobody else owns it, and the page that
-            // showed it has just been unmapped.
-            drop(unsafe {
-                FrameRange::from_raw(PhysicalRange {
-                    start,
-                    end: start + PAGE,
-                })
-            });
-        }
-    }
-    let mut tables = range.start;
-    while tables < range.end {
-        SPACE.lock().free_empty_tables(tables);
-        tables = (tables | 0x1F_FFFF) + 1; // The next page table.
-        if tables == 0 {
-            break;
-        }
-    }
-}
-
-/// Changes the rights of mapped pages.
-pub(crate) fn protect(range: VirtualRange, flags: PageTableFlags) -> Result<(), MappingError> {
-    change(range, |entry| {
-        entry.is_present().then(|| Entry::new(entry.frame(), flags))
-    })
-}
-
-/// Turns mapped pages into kept ones: unmapped, with the frame remembered. Takes no lock.
-pub(crate) fn keep(range: VirtualRange) -> Result<(), MappingError> {
-    change(range, |entry| {
-        entry.is_present().then(|| Entry::new(entry.frame(), KEPT))
-    })
-}
-
-/// Turns kept pages into mapped ones. Takes no lock and allocates nothing.
-pub(crate) fn unkeep(range: VirtualRange) -> Result<(), MappingError> {
-    change(range, |entry| {
-        entry
-            .flags()
-            .contains(KEPT)
-            .then(|| Entry::new(entry.frame(), READ_WRITE))
-    })
-}
-
-/// Rewrites the entries of pages that the caller owns; so no lock is needed: nobody else changes
-/// them, and their tables are not empty.
-fn change(range: VirtualRange, new: impl Fn(Entry) -> Option<Entry>) -> Result<(), MappingError> {
-    for page in pages(range) {
-        let (level, entry) = table::walk(page);
-        let new = new(entry)
-            .filter(|_| level == Level::Page)
-            .ok_or(MappingError::NotMapped { address: page })?;
-        // SAFETY: the walk came down to the page's own entry; the caller owns the page and answers
-        // for its new rights.
-        unsafe { table::write(Level::Page, page, new) };
-        table::forget(page);
-    }
-    Ok(())
-}
-
-/// The rights of the page at `address`, if it is mapped.
-pub(crate) fn flags_of(address: u64) -> Option<PageTableFlags> {
-    let (_, entry) = table::walk(address);
-    entry.is_present().then(|| entry.flags())
-}
-
-/// The physical address that is mapped at `address`.
-#[must_use]
-pub fn physical_address(address: u64) -> Option<u64> {
-    match table::walk(address) {
-        (Level::Page, entry) if entry.is_present() => Some(entry.frame() + address % PAGE),
-        _ => None,
-    }
-}
-
-/// Whether every page that `range` touches is mapped writable. Takes no lock.
-#[must_use]
-pub fn is_writable(range: VirtualRange) -> bool {
-    let mut page = range.start & !(PAGE - 1);
-    while page < range.end {
-        if !flags_of(page).is_some_and(|flags| flags.contains(PageTableFlags::WRITABLE)) {
-            return false;
-        }
-        let Some(next) = page.checked_add(PAGE) else {
-            return true;
-        };
-        page = next;
-    }
-    true
-}
-
 /// What the address space holds.
 #[must_use]
 pub fn statistics() -> MappingStatistics {
@@ -394,7 +195,7 @@ pub fn statistics() -> MappingStatistics {
 }
 
 impl Space {
-    fn map_page(&mut self, page: u64, entry: Entry) -> Result<(), MappingError> {
+    pub(crate) fn map_page(&mut self, page: u64, entry: Entry) -> Result<(), MappingError> {
         for level in ABOVE_PAGE {
             // SAFETY: the levels above are present by the steps before, and none is large: the
             // areas above the identity map are made of small pages only.
@@ -429,7 +230,7 @@ impl Space {
     }
 
     /// Answers with the frame that the page's entry named.
-    fn unmap_page(&mut self, page: u64) -> Option<u64> {
+    pub(crate) fn unmap_page(&mut self, page: u64) -> Option<u64> {
         let (level, entry) = table::walk(page);
         if level != Level::Page || entry.is_none() {
             return None;
@@ -442,7 +243,7 @@ impl Space {
     }
 
     /// Frees the table of pages that serves `page`, and the one above it, if they are empty.
-    fn free_empty_tables(&mut self, page: u64) {
+    pub(crate) fn free_empty_tables(&mut self, page: u64) {
         for level in [Level::Page, Level::Directory] {
             let (reached, _) = table::walk(page);
             // A walk that ends at the level just freed from, or below, has present tables above.

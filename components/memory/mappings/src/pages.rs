@@ -1,0 +1,213 @@
+//! Operations on ranges of pages. Each takes the space's lock anew for every page, so that interrupts
+//! wait for one page only.
+
+use frames::{FrameError, FrameRange};
+use handover::{PhysicalRange, VirtualRange};
+use x86_64::structures::paging::PageTableFlags;
+
+use crate::{
+    MappingError,
+    ranges::pages,
+    space::{KEPT, PAGE, READ_WRITE, SPACE},
+    table::{self, Entry, Level},
+    to_usize,
+};
+
+/// Maps frames, fresh ones, at `range`. On failure nothing stays mapped.
+pub(crate) fn map_new(range: VirtualRange, flags: PageTableFlags) -> Result<(), MappingError> {
+    let count = to_usize(range.len() / PAGE);
+    // In one piece when there is one: a search for each page would cost more.
+    match frames::allocate(count, PAGE) {
+        Ok(frames) => return map_owned(range, frames, flags),
+        Err(FrameError::Fragmented { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    for page in pages(range) {
+        let one = VirtualRange {
+            start: page,
+            end: page + PAGE,
+        };
+        let mapped = frames::allocate(1, PAGE)
+            .map_err(Into::into)
+            .and_then(|f| map_owned(one, f, flags));
+        if let Err(error) = mapped {
+            unmap(
+                VirtualRange {
+                    start: range.start,
+                    end: page,
+                },
+                Frames::Free,
+            );
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+fn map_owned(
+    range: VirtualRange,
+    frames: FrameRange,
+    flags: PageTableFlags,
+) -> Result<(), MappingError> {
+    // On failure the frames are freed when they are dropped here.
+    map_physical(range, frames.range(), flags)?;
+    let _ = frames.into_raw(); // The page tables remember them.
+    Ok(())
+}
+
+/// Maps `frames` at `range`, which is as long. On failure nothing stays mapped.
+pub(crate) fn map_physical(
+    range: VirtualRange,
+    frames: PhysicalRange,
+    flags: PageTableFlags,
+) -> Result<(), MappingError> {
+    for page in pages(range) {
+        let entry = Entry::new(frames.start + (page - range.start), flags);
+        // The lock is taken anew for each page, so that interrupts wait for one page only.
+        let mapped = SPACE.lock().map_page(page, entry);
+        if let Err(error) = mapped {
+            unmap(
+                VirtualRange {
+                    start: range.start,
+                    end: page,
+                },
+                Frames::Keep,
+            );
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Maps the pages of `target` a second time, at `range`.
+pub(crate) fn map_alias(
+    range: VirtualRange,
+    target: VirtualRange,
+    flags: PageTableFlags,
+) -> Result<(), MappingError> {
+    for page in pages(range) {
+        let address = target.start + (page - range.start);
+        let mapped = match table::walk(address) {
+            (Level::Page, entry) if entry.is_present() => SPACE
+                .lock()
+                .map_page(page, Entry::new(entry.frame(), flags)),
+            _ => Err(MappingError::NotMapped { address }),
+        };
+        if let Err(error) = mapped {
+            unmap(
+                VirtualRange {
+                    start: range.start,
+                    end: page,
+                },
+                Frames::Keep,
+            );
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// What becomes of the frames of unmapped pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frames {
+    /// They are freed: the mapping owned them.
+    Free,
+    /// Somebody else owns them.
+    Keep,
+}
+
+/// Unmaps what is mapped of `range`.
+pub(crate) fn unmap(range: VirtualRange, frames: Frames) {
+    for page in pages(range) {
+        let frame = SPACE.lock().unmap_page(page);
+        if let (Some(start), Frames::Free) = (frame, frames) {
+            // SAFETY: the frame was taken for this page, nobody else owns it, and the page that
+            // showed it has just been unmapped.
+            drop(unsafe {
+                FrameRange::from_raw(PhysicalRange {
+                    start,
+                    end: start + PAGE,
+                })
+            });
+        }
+    }
+    let mut tables = range.start;
+    while tables < range.end {
+        SPACE.lock().free_empty_tables(tables);
+        tables = (tables | 0x1F_FFFF) + 1; // The next page table.
+        if tables == 0 {
+            break;
+        }
+    }
+}
+
+/// Changes the rights of mapped pages.
+pub(crate) fn protect(range: VirtualRange, flags: PageTableFlags) -> Result<(), MappingError> {
+    change(range, |entry| {
+        entry.is_present().then(|| Entry::new(entry.frame(), flags))
+    })
+}
+
+/// Turns mapped pages into kept ones: unmapped, with the frame remembered. Takes no lock.
+pub(crate) fn keep(range: VirtualRange) -> Result<(), MappingError> {
+    change(range, |entry| {
+        entry.is_present().then(|| Entry::new(entry.frame(), KEPT))
+    })
+}
+
+/// Turns kept pages into mapped ones. Takes no lock and allocates nothing.
+pub(crate) fn unkeep(range: VirtualRange) -> Result<(), MappingError> {
+    change(range, |entry| {
+        entry
+            .flags()
+            .contains(KEPT)
+            .then(|| Entry::new(entry.frame(), READ_WRITE))
+    })
+}
+
+/// Rewrites the entries of pages that the caller owns; so no lock is needed: nobody else changes
+/// them, and their tables are not empty.
+fn change(range: VirtualRange, new: impl Fn(Entry) -> Option<Entry>) -> Result<(), MappingError> {
+    for page in pages(range) {
+        let (level, entry) = table::walk(page);
+        let new = new(entry)
+            .filter(|_| level == Level::Page)
+            .ok_or(MappingError::NotMapped { address: page })?;
+        // SAFETY: the walk came down to the page's own entry; the caller owns the page and answers
+        // for its new rights.
+        unsafe { table::write(Level::Page, page, new) };
+        table::forget(page);
+    }
+    Ok(())
+}
+
+/// The rights of the page at `address`, if it is mapped.
+pub(crate) fn flags_of(address: u64) -> Option<PageTableFlags> {
+    let (_, entry) = table::walk(address);
+    entry.is_present().then(|| entry.flags())
+}
+
+/// The physical address that is mapped at `address`.
+#[must_use]
+pub fn physical_address(address: u64) -> Option<u64> {
+    match table::walk(address) {
+        (Level::Page, entry) if entry.is_present() => Some(entry.frame() + address % PAGE),
+        _ => None,
+    }
+}
+
+/// Whether every page that `range` touches is mapped writable. Takes no lock.
+#[must_use]
+pub fn is_writable(range: VirtualRange) -> bool {
+    let mut page = range.start & !(PAGE - 1);
+    while page < range.end {
+        if !flags_of(page).is_some_and(|flags| flags.contains(PageTableFlags::WRITABLE)) {
+            return false;
+        }
+        let Some(next) = page.checked_add(PAGE) else {
+            return true;
+        };
+        page = next;
+    }
+    true
+}
