@@ -1,28 +1,29 @@
 //! The build, step by step.
 
 use crate::{
-    archive,
+    archive::{self, Archive},
     cache::Cache,
-    cargo::{Invocation, Libraries},
+    compile::{Compilation, Compiled},
     error::{Error, Result, Violation},
     files,
     iso::Iso,
     manifest::Manifest,
     members::{Candidate, Members},
     merge::Merger,
-    nucleus::Nucleus,
-    rlib,
-    toolchain::{Toolchain, allocator_prefix},
-    unit::{Unit, default_units, unit},
-    workspace::{Folder, Package, Workspace},
+    nucleus::{Linked, Nucleus},
+    toolchain::Toolchain,
+    unit::Unit,
+    workspace::Workspace,
 };
 use std::{
-    collections::BTreeSet,
     fs::File,
     panic::resume_unwind,
     path::{Path, PathBuf},
     thread,
 };
+
+/// Name of the archive's file.
+const ARCHIVE: &str = "strake.archive";
 
 /// What to build, and where.
 #[derive(Clone, Debug)]
@@ -41,6 +42,9 @@ pub struct Options {
     pub iso: bool,
     /// Whether a broken rule is only reported.
     pub keep_going: bool,
+    /// Whether only the default objects are wanted, to send them into a running system: no
+    /// alternates, no archive, no nucleus.
+    pub objects_only: bool,
 }
 
 /// What was built.
@@ -78,57 +82,81 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Build>
     let (toolchain, workspace) = (toolchain?, workspace?);
     let manifest = Manifest::read(&options.manifest, &options.extra_manifests)?;
 
-    let (units, libraries) = compile(options, &toolchain, &workspace, &manifest, progress)?;
-
+    let compilation = Compilation {
+        options,
+        toolchain: &toolchain,
+        workspace: &workspace,
+        manifest: &manifest,
+    };
+    let Compiled { units, libraries } = compilation.run(progress)?;
     let candidates = process(options, &toolchain, units, progress)?;
     let members = Members::choose(candidates);
     let archive = archive::write(&members, &manifest, toolchain.id)?;
     let mut violations = unknown_names(&manifest, &members);
     violations.extend(members.violations.iter().cloned());
-    violations.extend(archive.violations);
+    violations.extend(archive.violations.iter().cloned());
     let nucleus = Nucleus {
         workspace: &workspace,
         toolchain: &toolchain,
         libraries: &libraries,
         out: &options.out,
-    }
-    .link()?;
-    if nucleus.fresh {
-        progress("linked the nucleus");
-    }
-    violations.extend(nucleus.violations);
+    };
+    let nucleus = (!options.objects_only)
+        .then(|| nucleus.link())
+        .transpose()?;
+    violations.extend(
+        nucleus
+            .iter()
+            .flat_map(|nucleus| nucleus.violations.iter().cloned()),
+    );
     violations.sort();
     violations.dedup();
     if !violations.is_empty() && !options.keep_going {
         return Err(Error::Checks(violations));
     }
-    let path = options.out.join("strake.archive");
-    files::write_if_changed(&path, &archive.bytes)?;
     publish(options, &members)?;
-    progress(&format!(
-        "{} members, archive {} KiB, build {:016x}",
-        members.list.len(),
-        archive.bytes.len() / 1024,
-        archive.build_id >> 64
-    ));
-    if options.iso {
-        let iso = Iso {
-            root: &options.root,
-            out: &options.out,
-            nucleus: &nucleus.path,
-            archive: &path,
-        };
-        let iso = iso.write()?;
-        if iso.fresh {
-            progress(&format!("wrote {}", iso.path.display()));
-        }
+    if let Some(nucleus) = nucleus {
+        finish(options, &nucleus, &archive, members.list.len(), progress)?;
     }
     Ok(Build {
-        archive: path,
+        archive: options.out.join(ARCHIVE),
         build_id: archive.build_id,
         members,
         violations,
     })
+}
+
+/// Writes what is booted.
+fn finish(
+    options: &Options,
+    nucleus: &Linked,
+    archive: &Archive,
+    members: usize,
+    progress: &mut dyn FnMut(&str),
+) -> Result<()> {
+    if nucleus.fresh {
+        progress("linked the nucleus");
+    }
+    let path = options.out.join(ARCHIVE);
+    files::write_if_changed(&path, &archive.bytes)?;
+    let (size, build) = (archive.bytes.len() / 1024, archive.build_id >> 64);
+    progress(&format!(
+        "{members} members, archive {size} KiB, build {build:016x}"
+    ));
+    if options.iso {
+        let (root, out) = (&options.root, &options.out);
+        let iso = Iso {
+            root,
+            out,
+            nucleus: &nucleus.path,
+            archive: &path,
+        }
+        .write()?;
+        if iso.fresh {
+            progress(&format!("wrote {}", iso.path.display()));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps other builders out of cargo's folder as long as the file is open.
@@ -138,83 +166,6 @@ fn lock(target: &Path) -> Result<File> {
     let file = File::create(&path).map_err(Error::io("create", &path))?;
     file.lock().map_err(Error::io("lock", &path))?;
     Ok(file)
-}
-
-/// Runs cargo: once for all crates, once more for each set of alternates.
-fn compile(
-    options: &Options,
-    toolchain: &Toolchain,
-    workspace: &Workspace,
-    manifest: &Manifest,
-    progress: &mut dyn FnMut(&str),
-) -> Result<(Vec<Unit>, Libraries)> {
-    let alloc = files::read(&toolchain.prebuilt("alloc")?)?;
-    let object = rlib::objects("alloc", &alloc)?;
-    let object = object.first().map_or(&[][..], |object| object.bytes);
-    let allocator_prefix = allocator_prefix(object)?;
-    let packages: BTreeSet<String> = workspace
-        .packages()
-        .filter(|package| {
-            let system = [Folder::Kernel, Folder::Components, Folder::Applications];
-            system.contains(&package.folder) || manifest.packages.contains(&package.name)
-        })
-        .map(|package| package.name.clone())
-        .collect();
-    let invocation = Invocation {
-        workspace,
-        toolchain,
-        program: &options.program,
-        allocator_prefix: &allocator_prefix,
-        packages: &packages,
-        kept: options.out.join("cache/libraries"),
-    };
-    let libraries = invocation.run(&[], progress)?;
-    let mut units = default_units(workspace, manifest, toolchain, &libraries)?;
-    for (variant, crates) in &manifest.alternates {
-        let packages: Vec<&Package> = crates
-            .iter()
-            .filter_map(|name| workspace.first_party(name))
-            .collect();
-        for group in independent_groups(workspace, &packages) {
-            let features: Vec<String> = group
-                .iter()
-                .filter(|package| package.features.contains(variant))
-                .map(|package| format!("{}/{variant}", package.name))
-                .collect();
-            if features.is_empty() {
-                continue;
-            }
-            let alternates = invocation.run(&features, progress)?;
-            for package in group {
-                if let Some(library) = alternates.get(&package.id) {
-                    units.push(unit(package, manifest, library.clone(), variant)?);
-                }
-            }
-        }
-    }
-    Ok((units, libraries))
-}
-
-/// Groups of packages none of which is built from another: an alternate must be compiled against the
-/// default build of everything else.
-fn independent_groups<'a>(
-    workspace: &Workspace,
-    packages: &[&'a Package],
-) -> Vec<Vec<&'a Package>> {
-    let depends = |a: &Package, b: &Package| workspace.closure(&a.id).contains(&b.id);
-    let mut groups: Vec<Vec<&Package>> = Vec::new();
-    for &package in packages {
-        let fits = |group: &&mut Vec<&Package>| {
-            !group
-                .iter()
-                .any(|other| depends(package, other) || depends(other, package))
-        };
-        match groups.iter_mut().find(fits) {
-            Some(group) => group.push(package),
-            None => groups.push(vec![package]),
-        }
-    }
-    groups
 }
 
 /// Crates that the manifest names and the image does not have.

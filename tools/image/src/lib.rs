@@ -20,6 +20,7 @@ mod build;
 mod cache;
 mod cargo;
 mod classes;
+mod compile;
 #[cfg(test)]
 mod compiled;
 mod elf;

@@ -71,6 +71,7 @@ impl CommandLine {
             program: std::env::current_exe().map_err(Error::io("find", Path::new("image")))?,
             iso: false,
             keep_going: false,
+            objects_only: false,
             root,
         };
         while let Some(argument) = arguments.next() {

@@ -1,6 +1,9 @@
 //! The manifest: what is started when, who may use `unsafe`, what the shell knows.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    workspace::Package,
+};
 use serde::Deserialize;
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -22,7 +25,8 @@ pub struct Manifest {
     /// What the user types.
     #[serde(default)]
     pub commands: BTreeMap<String, Command>,
-    /// Packages outside `kernel/`, `components/` and `applications/` that the image carries, too.
+    /// Packages outside `kernel/`, `components/` and `applications/` that the image carries, too,
+    /// besides those that are started or run.
     #[serde(default)]
     pub packages: Vec<String>,
 }
@@ -99,6 +103,18 @@ impl Manifest {
         }
         self.commands.extend(extra.commands);
         self.packages.extend(extra.packages);
+    }
+
+    /// Whether the image carries `package` because the manifest lists, starts or runs it.
+    pub(crate) fn wants(&self, package: &Package) -> bool {
+        let started = self.stages.iter().flat_map(|stage| &stage.start);
+        let run = self.commands.values().map(|command| &command.application);
+        let session = self.session.iter().map(|session| &session.application);
+        self.packages.contains(&package.name)
+            || started
+                .chain(run)
+                .chain(session)
+                .any(|name| *name == package.crate_name)
     }
 
     /// Every crate that the manifest names, and where.

@@ -95,7 +95,7 @@ pub fn unit(
 ) -> Result<Unit> {
     let standing = policy::standing(package, manifest)?;
     let root = matches!(package.folder, Folder::Components | Folder::Applications)
-        || manifest.packages.contains(&package.name);
+        || package.folder.is_first_party() && manifest.wants(package);
     Ok(Unit {
         name: package.crate_name.clone(),
         variant: variant.to_owned(),

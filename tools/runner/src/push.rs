@@ -160,6 +160,7 @@ fn build(options: &Options) -> Result<Build, PushError> {
         out: root.join(&options.out),
         program: own.with_file_name("image"),
         keep_going: false,
+        objects_only: true,
         iso: false,
         root,
     };
