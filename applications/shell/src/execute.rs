@@ -114,7 +114,7 @@ impl Shell {
             let (number, text) = (job.number, job.text.clone());
             eprintln!(
                 "[{number}] done with status {}: {text}",
-                job.wait(self.role)
+                job.wait_for_members()
             );
         }
     }

@@ -46,7 +46,7 @@ impl Job {
     }
 
     /// The tasks that run its commands.
-    pub(crate) fn tasks(&self) -> Vec<TaskId> {
+    fn tasks(&self) -> Vec<TaskId> {
         self.members
             .iter()
             .filter_map(|member| match member {
@@ -64,6 +64,11 @@ impl Job {
             tasks.extend(task::current().map(|shell| shell.id()));
         }
         let _foreground = console::set_foreground(tasks);
+        self.wait_for_members()
+    }
+
+    /// Waits for all commands, wherever they run; the last one's exit code.
+    pub(crate) fn wait_for_members(self) -> ExitCode {
         let mut code = ExitCode::SUCCESS;
         for member in self.members {
             code = match member {

@@ -1,5 +1,6 @@
 //! The foreground job: the tasks that Ctrl-C kills.
 
+use crate::{input, output};
 use alloc::vec::Vec;
 use cpu::IrqMutex;
 use task::TaskId;
@@ -14,11 +15,14 @@ pub struct Foreground {
     before: Vec<TaskId>,
 }
 
-/// Makes `tasks` the foreground job.
+/// Makes `tasks` the foreground job. A Ctrl-C that was typed while they were started is for them.
 pub fn set_foreground(tasks: Vec<TaskId>) -> Foreground {
-    Foreground {
-        before: core::mem::replace(&mut *JOB.lock(), tasks),
+    let before = core::mem::replace(&mut *JOB.lock(), tasks);
+    let foreground = Foreground { before };
+    if input::take_interrupt() && kill() {
+        output::write(b"^C\n");
     }
+    foreground
 }
 
 impl Drop for Foreground {

@@ -44,6 +44,11 @@ pub fn push_back(bytes: &[u8]) {
     READERS.wake_all();
 }
 
+/// Whether Ctrl-C was typed and nobody has read it; forgets it and what was typed before it.
+pub(crate) fn take_interrupt() -> bool {
+    RECEIVED.lock().drop_through(INTERRUPT)
+}
+
 /// Takes what the serial port has received. Called in its interrupt handler.
 pub(crate) fn receive(bytes: &[u8]) {
     for &byte in bytes {

@@ -61,6 +61,17 @@ impl Ring {
         count
     }
 
+    /// Drops everything up to the last `byte`; whether it is there.
+    pub(crate) fn drop_through(&mut self, byte: u8) -> bool {
+        let at = |index: usize| self.bytes.get((self.start + index) % CAPACITY);
+        let Some(last) = (0..self.used).rev().find(|&index| at(index) == Some(&byte)) else {
+            return false;
+        };
+        self.start = (self.start + last + 1) % CAPACITY;
+        self.used -= last + 1;
+        true
+    }
+
     pub(crate) fn clear(&mut self) {
         self.used = 0;
     }
@@ -77,11 +88,22 @@ mod tests {
     use alloc::boxed::Box;
 
     #[test]
+    fn drops_what_lies_before_a_byte() {
+        let mut ring = Box::new(Ring::new());
+        b"ab\x03cd\x03ef".iter().for_each(|byte| ring.push(*byte));
+        assert!(ring.drop_through(3));
+        assert!(!ring.drop_through(3));
+        let mut buffer = [0; 4];
+        assert_eq!(ring.take(&mut buffer), 2);
+        assert_eq!(buffer[..2], *b"ef");
+    }
+
+    #[test]
     fn keeps_order_and_counts_what_is_lost() {
         let mut ring = Box::new(Ring::new());
         for round in 0..3 {
             for number in 0..CAPACITY + 5 {
-                ring.push(number as u8);
+                ring.push(number.to_le_bytes()[0]);
             }
             assert_eq!(ring.take_lost(), 5, "round {round}");
             let mut buffer = [0; 10];

@@ -149,9 +149,9 @@ mod tests {
     #[test]
     fn keeps_the_newest_and_counts_the_rest() {
         let mut ring = Box::new(Ring::new());
-        for number in 0..5000_u64 {
-            let message = format!("message {number} {}", "x".repeat(number as usize % 300));
-            ring.push(number, Level::Info, "tests", &message);
+        for (number, time) in (0..5000_usize).zip(0_u64..) {
+            let message = format!("message {number} {}", "x".repeat(number % 300));
+            ring.push(time, Level::Info, "tests", &message);
         }
         let mut bytes = Vec::new();
         ring.copy_to(&mut bytes);

@@ -76,63 +76,17 @@ fn conditions() {
 #[test]
 fn says_what_is_wrong() {
     let error = |line| parse(line).unwrap_err();
-    assert_eq!(
-        error("echo 'a"),
-        SyntaxError::OpenQuote {
-            quote: '\'',
-            column: 6
-        }
-    );
-    assert_eq!(
-        error("echo \"a\\"),
-        SyntaxError::OpenQuote {
-            quote: '"',
-            column: 6
-        }
-    );
+    let missing = |operator, column| SyntaxError::MissingCommand { operator, column };
+    let open = |quote, column| SyntaxError::OpenQuote { quote, column };
+    assert_eq!(error("echo 'a"), open('\'', 6));
+    assert_eq!(error("echo \"a\\"), open('"', 6));
     assert_eq!(error("echo \\"), SyntaxError::NothingToEscape);
-    assert_eq!(
-        error("a | | b"),
-        SyntaxError::MissingCommand {
-            operator: "|",
-            column: 3
-        }
-    );
-    assert_eq!(
-        error("| b"),
-        SyntaxError::MissingCommand {
-            operator: "|",
-            column: 1
-        }
-    );
-    assert_eq!(
-        error("a |"),
-        SyntaxError::MissingCommand {
-            operator: "|",
-            column: 3
-        }
-    );
-    assert_eq!(
-        error("a &&"),
-        SyntaxError::MissingCommand {
-            operator: "&&",
-            column: 3
-        }
-    );
-    assert_eq!(
-        error("a && ; b"),
-        SyntaxError::MissingCommand {
-            operator: "&&",
-            column: 3
-        }
-    );
-    assert_eq!(
-        error("& a"),
-        SyntaxError::MissingCommand {
-            operator: "&",
-            column: 1
-        }
-    );
+    assert_eq!(error("a | | b"), missing("|", 3));
+    assert_eq!(error("| b"), missing("|", 1));
+    assert_eq!(error("a |"), missing("|", 3));
+    assert_eq!(error("a &&"), missing("&&", 3));
+    assert_eq!(error("a && ; b"), missing("&&", 3));
+    assert_eq!(error("& a"), missing("&", 1));
     assert_eq!(
         error("a > b"),
         SyntaxError::Redirection {
