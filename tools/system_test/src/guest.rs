@@ -224,12 +224,14 @@ impl Guest {
     /// Whether a command succeeds, and what it prints.
     pub(crate) fn succeeds(&mut self, command: &str) -> Result<(bool, String), Failure> {
         let output = self.run(&format!("{command} && echo :yes: || echo :no:"))?;
-        let verdict = output.lines().next_back().unwrap_or_default();
+        // Behind it the shell may tell of a job in the background that has ended.
+        let mut lines = output.lines().rev();
+        let verdict = lines.find(|line| [":yes:", ":no:"].contains(line));
         let body = output.replace(":yes:", "").replace(":no:", "");
         match verdict {
-            ":yes:" => Ok((true, body)),
-            ":no:" => Ok((false, body)),
-            _ => Err(Failure::Wrong(format!(
+            Some(":yes:") => Ok((true, body)),
+            Some(_) => Ok((false, body)),
+            None => Err(Failure::Wrong(format!(
                 "{command}: no verdict in {output:?}"
             ))),
         }

@@ -223,7 +223,7 @@ fn load_and_unload(guest: &mut Guest) -> Verdict {
         "channel was there before".into()
     })?;
     ensure(
-        has_edge(&guest.json("deps --json")?, "channel", "wait_queue"),
+        has_edge(&guest.json("deps --json")?, "channel", "core"),
         || "channel's relocations are not listed".into(),
     )?;
     items(&guest.json("symbols channel --json")?)?;
