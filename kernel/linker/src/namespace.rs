@@ -128,7 +128,9 @@ impl Namespace {
     /// Returns what it was.
     pub fn remove(&mut self, id: ComponentId) -> Option<Component> {
         let component = self.components.get_mut(id.0 as usize)?.take()?;
-        self.exports.retain(|_, export| export.component != id);
+        if component.exported {
+            self.exports.retain(|_, export| export.component != id);
+        }
         for stub in &component.stubs {
             if let Some(entry) = self.stubs.get_mut(stub.0 as usize).and_then(Option::take) {
                 self.by_function.remove(&(id, entry.key));

@@ -45,6 +45,8 @@ pub struct Loaded {
     data: Vec<Arc<Mapping>>,
     /// The metadata's place in `bytes`.
     metadata_place: Range<usize>,
+    /// The addresses of its statics, in the order of their sections, for debuggers.
+    static_addresses: Vec<u64>,
     /// Whether another version has taken its place, or it was unloaded.
     retired: AtomicBool,
 }
@@ -242,6 +244,11 @@ impl Loaded {
                 data: layout.statics.iter().map(|entry| entry.size).sum(),
             },
             metadata_place: object.metadata_place.clone(),
+            static_addresses: placement
+                .statics
+                .iter()
+                .map(|place| place.address())
+                .collect(),
             retired: AtomicBool::new(false),
             bytes,
             placement,
@@ -275,11 +282,17 @@ impl Loaded {
         &self.data
     }
 
+    /// The addresses of its statics, in the order of their sections.
+    #[must_use]
+    pub fn static_addresses(&self) -> &[u64] {
+        &self.static_addresses
+    }
+
     /// Bytes of the records that the loader, debuggers' table and history keep of a version.
     #[must_use]
     pub fn bookkeeping(&self) -> u64 {
         let record = size_of::<Self>() + self.name.capacity() + self.version.capacity();
-        let statics = self.placement.statics.capacity() * (size_of::<StaticPlace>() + 16);
+        let statics = self.placement.statics.capacity() * (size_of::<StaticPlace>() + 8);
         (record + statics + crate::registry::ENTRY_COST) as u64
     }
 

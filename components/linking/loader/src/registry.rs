@@ -49,7 +49,7 @@ pub struct Entry {
 }
 
 /// Bytes that a version takes in two tables, the published one and the next.
-pub(crate) const ENTRY_COST: usize = 2 * (size_of::<Entry>() + size_of::<Vec<u64>>() + 16);
+pub(crate) const ENTRY_COST: usize = 2 * (size_of::<Entry>() + 16);
 
 /// The table that debuggers read.
 #[used]
@@ -66,8 +66,7 @@ static PUBLISHED: Mutex<Option<Published>> = Mutex::new(None);
 
 struct Published {
     entries: Vec<Entry>,
-    /// Addresses of statics, one list for each entry.
-    _statics: Vec<Vec<u64>>,
+    /// Names and lists of statics lie in these.
     _versions: Vec<Arc<Loaded>>,
 }
 
@@ -96,31 +95,16 @@ pub fn changed(registry: &Registry) {
 
 fn table(live: &Live) -> Published {
     let versions = live.all_texts();
-    let statics: Vec<Vec<u64>> = versions
-        .iter()
-        .map(|loaded| {
-            loaded
-                .placement
-                .statics
-                .iter()
-                .map(|place| place.address())
-                .collect()
-        })
-        .collect();
-    let entries = versions
-        .iter()
-        .zip(&statics)
-        .map(|(loaded, statics)| entry(loaded, statics));
+    let entries = versions.iter().map(|loaded| entry(loaded)).collect();
     Published {
-        entries: entries.collect(),
-        _statics: statics,
+        entries,
         _versions: versions,
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the id is cut in halves")]
-fn entry(loaded: &Loaded, statics: &[u64]) -> Entry {
-    let (text, rodata) = (loaded.text(), loaded.rodata());
+fn entry(loaded: &Loaded) -> Entry {
+    let (text, rodata, statics) = (loaded.text(), loaded.rodata(), loaded.static_addresses());
     Entry {
         name: [loaded.name.as_ptr() as u64, loaded.name.len() as u64],
         exact_id: [loaded.exact_id as u64, (loaded.exact_id >> 64) as u64],

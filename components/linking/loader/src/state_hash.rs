@@ -1,15 +1,19 @@
 //! A hash of what a swap changes, to show that a refused one changed nothing.
 
-use crate::{Live, LoadError, live, stubs};
+use crate::{Live, LoadError, live, stubs, texts};
 use alloc::{borrow::ToOwned, vec::Vec};
-use linker::{ComponentId, Namespace, StaticStorage};
+use linker::{ComponentId, Key, KeyMap, Namespace, StaticStorage};
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// The hash of the symbol map, of all slots of components that others import from, and of the
-/// statics of the components `with_statics`, whose values must not be changing of themselves.
+/// Where the functions of live builds are.
+type Functions = KeyMap<(ComponentId, Key), u64>;
+
+/// The hash of the symbol map, of which build of each component lies where, of all slots that lead
+/// elsewhere than to the build that is live, and of the statics of the components `with_statics`,
+/// whose values must not be changing of themselves.
 ///
-/// A stub that leads where the symbol map says adds nothing: running a command for the first time
-/// makes stubs, and changes nothing by it.
+/// A stub that leads where it should adds nothing, and neither does one of a function that only a
+/// replaced version has: linking makes stubs, and they stay.
 ///
 /// # Errors
 ///
@@ -18,7 +22,8 @@ pub fn hash_of_state(with_statics: &[&str]) -> Result<u64, LoadError> {
     let live = live::snapshot()?;
     let mut hasher = Xxh3Default::new();
     hash_exports(&live.namespace, &mut hasher);
-    hash_slots(&live.namespace, &mut hasher);
+    let functions = hash_components(&live, &mut hasher);
+    hash_slots(&live.namespace, &functions, &mut hasher);
     for name in with_statics {
         let (id, _) = live
             .find(name)
@@ -29,6 +34,31 @@ pub fn hash_of_state(with_statics: &[&str]) -> Result<u64, LoadError> {
         hash_statics(&live, id, &mut hasher);
     }
     Ok(hasher.digest())
+}
+
+/// Hashes which build of each component lies where; returns where their functions are.
+fn hash_components(live: &Live, hasher: &mut Xxh3Default) -> Functions {
+    let mut functions = Functions::default();
+    for (id, loaded) in live
+        .all_loaded()
+        .filter(|(_, loaded)| !loaded.is_application())
+    {
+        hasher.update(loaded.name.as_bytes());
+        hasher.update(&loaded.exact_id.to_le_bytes());
+        hasher.update(&loaded.text().start.to_le_bytes());
+        hasher.update(&loaded.rodata().start.to_le_bytes());
+        let (Some(symbols), Some(metadata)) = (loaded.symbols(), loaded.metadata()) else {
+            continue;
+        };
+        for symbol in symbols.iter() {
+            let known = metadata.symbols.get(symbol.index);
+            if let (Some(known), Some(offset)) = (known, symbol.text_offset) {
+                let address = loaded.text().start.wrapping_add(offset);
+                functions.insert((id, Key(known.key)), address);
+            }
+        }
+    }
+    functions
 }
 
 fn hash_exports(namespace: &Namespace, hasher: &mut Xxh3Default) {
@@ -44,17 +74,18 @@ fn hash_exports(namespace: &Namespace, hasher: &mut Xxh3Default) {
     }
 }
 
-fn hash_slots(namespace: &Namespace, hasher: &mut Xxh3Default) {
+fn hash_slots(namespace: &Namespace, functions: &Functions, hasher: &mut Xxh3Default) {
     for (index, stub) in namespace.stubs() {
         let owner = namespace.component(stub.component);
         if owner.is_some_and(|owner| !owner.exported) {
             continue;
         }
         let slot = stubs::read_slot(index).unwrap_or_default();
-        let as_exported = namespace
-            .export_of(stub.key)
-            .is_some_and(|it| it.component == stub.component && it.address == slot);
-        if !as_exported {
+        let is_right = match functions.get(&(stub.component, stub.key)) {
+            Some(address) => *address == slot,
+            None => texts::text_at(slot).is_some(),
+        };
+        if !is_right {
             hasher.update(&index.0.to_le_bytes());
             hasher.update(&stub.key.0.to_le_bytes());
             hasher.update(&slot.to_le_bytes());
