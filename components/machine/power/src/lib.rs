@@ -93,9 +93,14 @@ pub fn reboot() -> ! {
     reset_by_triple_fault()
 }
 
-/// Ends the virtual machine with this status; switches the machine off if there is no exit device.
+/// Largest status that the exit device can tell the host: one of its 8 bits says that it was used.
+/// A larger one would lose its highest bit, and 128 would come out as success.
+const LARGEST_STATUS: u8 = 127;
+
+/// Ends the virtual machine with this status, at most 127; switches the machine off if there is no
+/// exit device.
 pub fn exit(status: u8) -> ! {
-    ports::exit(status);
+    ports::exit(status.min(LARGEST_STATUS));
     ports::delay();
     poweroff()
 }
