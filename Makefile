@@ -19,7 +19,7 @@ TOOLS := target/release
 MDBOOK := build/tools/bin/mdbook
 
 .PHONY: help run push debug image iso test check fuzz book doc prepush clean tools \
-	setup-rust setup-image setup-run setup-debug setup-book setup-fuzz
+	setup-rust setup-image setup-run setup-test setup-debug setup-book setup-fuzz
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -52,7 +52,7 @@ image: tools ## Build the objects, the archive and the nucleus
 iso: setup-image tools ## Build the bootable ISO for BIOS and UEFI
 	@$(TOOLS)/image build --iso
 
-test: setup-run iso ## Run the unit tests on the host and the system tests under QEMU
+test: setup-test iso ## Run the unit tests on the host and the system tests under QEMU
 	@$(TOOLS)/system_test
 
 check: tools ## Check format, lints, layers, unsafe grants, nucleus, docs, links
@@ -84,6 +84,8 @@ setup-image:
 	@$(SETUP) rust image
 setup-run:
 	@$(SETUP) rust image run
+setup-test:
+	@$(SETUP) rust image run debug
 setup-debug:
 	@$(SETUP) rust debug
 setup-book:

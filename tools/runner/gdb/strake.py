@@ -8,8 +8,6 @@ then moves to the new code of a component that was swapped.
 `strake-symbols` reads the table once more by hand, `strake-components` lists it.
 """
 
-import glob
-import json
 import os
 import struct
 
@@ -102,7 +100,6 @@ class Symbols:
     def __init__(self):
         self.added = {}
         self.registry = None
-        self.files = None
 
     def find_registry(self):
         """The table is the static of the loader that begins with the magic word."""
@@ -123,17 +120,11 @@ class Symbols:
         table = read(address, count * ENTRY.size)
         return [Entry(words) for words in ENTRY.iter_unpack(table)]
 
-    def debug_file(self, entry):
+    @staticmethod
+    def debug_file(entry):
         """The file by its id: of a name there may have been several builds."""
-        if self.files is None or entry.id not in self.files:
-            self.files = {}
-            for path in glob.glob(os.path.join(BUILD, "cache", "*.json")):
-                with open(path, encoding="utf-8") as file:
-                    try:
-                        self.files[json.load(file)["ids"]["exact"]] = path[:-5] + ".debug.o"
-                    except (ValueError, KeyError):
-                        continue
-        return self.files.get(entry.id)
+        path = os.path.join(BUILD, "debug", "by-id", entry.id + ".o")
+        return path if os.path.exists(path) else None
 
     def update(self):
         """Makes gdb's symbols those of the table; the number of files added and removed."""
@@ -145,7 +136,7 @@ class Symbols:
         for entry in fresh:
             path = self.debug_file(entry)
             if path is None:
-                print(f"strake: no debug object of this build of {entry.name} in {BUILD}/cache")
+                print(f"strake: no debug object of this build of {entry.name} in {BUILD}/debug")
                 continue
             places = Sections(path).addresses(entry)
             options = "".join(f" -s {n} {a:#x}" for n, a in places.items() if n != ".text")

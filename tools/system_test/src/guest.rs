@@ -130,11 +130,6 @@ impl Guest {
         Ok(guest)
     }
 
-    /// The folder of this machine's sockets.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// The socket of the second serial port.
     pub(crate) fn second_port(&self) -> PathBuf {
         self.folder.join("push.socket")

@@ -3,8 +3,11 @@
 mod boot;
 mod commands;
 mod crash;
+mod debug;
+mod figures;
 mod replace;
 mod run;
+mod second_port;
 mod shell;
 mod swap;
 mod tutorial;
@@ -18,6 +21,9 @@ pub(crate) const ALL: &[Suite] = &[
     boot::SUITE,
     crash::SUITE,
     run::SUITE,
+    debug::SUITE,
+    figures::SUITE,
+    second_port::SUITE,
     swap::SUITE,
     commands::SUITE,
     shell::SUITE,

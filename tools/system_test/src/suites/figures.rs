@@ -1,0 +1,72 @@
+//! What boot costs: counted in instructions, which a busy host does not change, and in memory.
+
+use crate::{
+    failure::{Failure, Verdict, ensure, equal},
+    guest::Guest,
+    json::count,
+    plan::{Options, Suite, Tests},
+};
+use runner::{Boot, Machine, Outcome};
+use std::time::Duration;
+
+pub(crate) const SUITE: Suite = Suite {
+    name: "figures",
+    tests: Tests::Own(&[
+        ("instructions_to_the_prompt", instructions),
+        ("memory_in_use_at_the_prompt", memory),
+    ]),
+};
+
+/// Most instructions from QEMU's start to the prompt, by PVH with 256 MiB.
+const MOST_INSTRUCTIONS: u64 = 250_000_000;
+/// Most of them for linking.
+const MOST_FOR_LINKING: u64 = 150_000_000;
+/// Most bytes in use at the prompt, the archive included.
+const MOST_MEMORY: u64 = 24 << 20;
+
+/// The time-stamp counter counts instructions then, from QEMU's start on.
+fn instructions(_: &Options) -> Verdict {
+    let machine = Machine {
+        boot: Boot::Direct,
+        instruction_count: true,
+        ..Machine::default()
+    };
+    let mut guest = Guest::boot(machine)?;
+    let log = guest.json("log --json")?;
+    let records = log["records"].as_array().cloned().unwrap_or_default();
+    let messages = records
+        .iter()
+        .filter_map(|record| record["message"].as_str());
+    let record = messages
+        .filter(|message| message.contains("relocations linked in"))
+        .find_map(|message| {
+            let number = |text: &str| text.split_whitespace().next()?.parse::<u64>().ok();
+            let (_, linking) = message.split_once("linked in ")?;
+            let (_, boot) = message.split_once("boot in ")?;
+            Some((number(linking)?, number(boot)?))
+        });
+    let (linking, boot) =
+        record.ok_or_else(|| Failure::Wrong(format!("no record of what boot cost in {log}")))?;
+    let prompt = count(&guest.json("uptime --json")?, "uptime_ns")?;
+    println!(
+        "figure: linking {linking}, nucleus to session {boot}, clock at the prompt {prompt} ns"
+    );
+    ensure(linking <= MOST_FOR_LINKING, || {
+        format!("linking took {linking} instructions")
+    })?;
+    ensure(boot <= MOST_INSTRUCTIONS, || {
+        format!("boot took {boot} instructions")
+    })?;
+    guest.send(b"poweroff\r")?;
+    equal(guest.outcome(Duration::from_secs(60))?, Outcome::PoweredOff)
+}
+
+fn memory(_: &Options) -> Verdict {
+    let mut guest = Guest::boot(Machine {
+        boot: Boot::Direct,
+        ..Machine::default()
+    })?;
+    let used = count(&guest.json("mem --json")?, "used")?;
+    println!("figure: {used} bytes in use at the prompt");
+    ensure(used <= MOST_MEMORY, || format!("{used} bytes in use"))
+}
