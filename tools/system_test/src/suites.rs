@@ -10,6 +10,7 @@ mod run;
 mod second_port;
 mod shell;
 mod swap;
+mod tasks;
 mod tutorial;
 
 use crate::plan::Suite;
@@ -25,6 +26,7 @@ pub(crate) const ALL: &[Suite] = &[
     figures::SUITE,
     second_port::SUITE,
     swap::SUITE,
+    tasks::SUITE,
     commands::SUITE,
     shell::SUITE,
 ];

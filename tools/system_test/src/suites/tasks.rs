@@ -1,0 +1,31 @@
+//! Tasks and faults as code inside the system sees them, checked by a fixture.
+
+use crate::{
+    failure::{Verdict, contains, ensure},
+    fixtures,
+    guest::Guest,
+    plan::{Options, Suite, Tests},
+};
+use std::time::Duration;
+
+pub(crate) const SUITE: Suite = Suite {
+    name: "tasks",
+    tests: Tests::Own(&[("every_check_of_the_probe_holds", probe)]),
+};
+
+/// How long all checks may take under emulation.
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn probe(_: &Options) -> Verdict {
+    let machine = fixtures::exclusively(|tree| tree.machine())?;
+    let mut guest = Guest::boot(machine)?;
+    let output = guest.run_within("task_probe", LIMIT)?;
+    let failed: Vec<&str> = output
+        .lines()
+        .filter(|line| line.contains(": FAILED: "))
+        .collect();
+    ensure(failed.is_empty(), || failed.join("; "))?;
+    // That the compiler's flag for faults in leaf functions works, and that all came to the end.
+    contains(&output, "leaf_fault_runs_drops: ok")?;
+    contains(&output, " ok, 0 failed")
+}
