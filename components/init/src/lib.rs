@@ -34,7 +34,7 @@ pub fn enter(handover: &'static Handover) -> ! {
 fn give_back_nucleus(handover: &'static Handover) {
     // SAFETY: all tables, stacks and handlers in use were set up by components in the stages.
     match unsafe { mappings::give_back_nucleus(handover) } {
-        Ok(frames) => log::info!("init: the nucleus's {frames} frames are free again"),
+        Ok(frames) => log::info!("the nucleus's {frames} frames are free again"),
         Err(error) => cpu::fatal(format_args!(
             "the nucleus's memory cannot be given back: {error}"
         )),
@@ -45,7 +45,7 @@ fn give_back_nucleus(handover: &'static Handover) {
 fn report(handover: &'static Handover) {
     let counters = handover.counters;
     log::info!(
-        "init: {} components and {} relocations linked in {} ticks, boot in {} ticks",
+        "{} components and {} relocations linked in {} ticks, boot in {} ticks",
         handover.components.as_slice().len(),
         counters.relocations,
         counters.link_end.saturating_sub(counters.link_begin),
@@ -53,6 +53,6 @@ fn report(handover: &'static Handover) {
     );
     let processors = acpi_tables::platform().interrupts.processors.len();
     if processors > 1 {
-        log::warn!("init: one of {processors} CPUs is used, the others stay parked");
+        log::warn!("one of {processors} CPUs is used, the others stay parked");
     }
 }

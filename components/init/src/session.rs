@@ -104,8 +104,8 @@ fn run_once(name: &'static str) -> Result<Result<(), Failure>, SessionError> {
     };
     let ending = session.spawn(body).map_err(SessionError::Spawn)?.join();
     match &ending {
-        Ok(()) => log::info!("init: the session {name} has ended"),
-        Err(failure) => log::error!("init: the session {name} has failed: {failure}"),
+        Ok(()) => log::info!("the session {name} has ended"),
+        Err(failure) => log::error!("the session {name} has failed: {failure}"),
     }
     Ok(ending)
 }

@@ -58,7 +58,7 @@ pub(crate) fn run(handover: &'static Handover) -> Result<(), Failure> {
             .and_then(|index| archive.stages.get(index));
         let component = name_of(&archive, handover, entry);
         if stage.is_some_and(|stage| stage.optional != 0) {
-            log::warn!("init: goes on without {component}: {reason}");
+            log::warn!("goes on without {component}: {reason}");
             continue;
         }
         let stage = stage.map_or("?", |stage| archive.text(stage.name));

@@ -40,7 +40,7 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
     if signature == *SIGNATURE {
         *DEVICE.lock() = Some(device);
     } else {
-        log::info!("fw_cfg: this machine has no configuration device");
+        log::info!("this machine has no configuration device");
     }
     Ok(())
 }
@@ -51,7 +51,7 @@ pub fn read(name: &str) -> Option<Vec<u8>> {
     let entry = find(name)?;
     let size = usize::try_from(entry.size).ok()?;
     if size > LONGEST {
-        log::warn!("fw_cfg: {name} has {size} bytes, more than {LONGEST}");
+        log::warn!("{name} has {size} bytes, more than {LONGEST}");
         return None;
     }
     // Allocated before the lock is taken.

@@ -103,7 +103,7 @@ fn perform(request: &Request) -> Result<Report, Refusal> {
     if !request.dry_run {
         history.push(swapped, changes, overrides);
         if let Err(error) = loader::start_components(&added) {
-            log::warn!("swap: {error}");
+            log::warn!("{error}");
         }
     }
     Ok(report)

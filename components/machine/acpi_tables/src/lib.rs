@@ -64,7 +64,7 @@ fn start(handover: &'static Handover) -> Result<(), StartError> {
     let memory = Firmware;
     let (platform, problems) = read(&memory, handover.boot.acpi_root_pointer);
     for problem in problems {
-        log::warn!("acpi: {problem}");
+        log::warn!("{problem}");
     }
     PLATFORM.call_once(|| platform);
     Ok(())

@@ -35,7 +35,7 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
     let inputs = io::start(&platform.interrupts.io_apics)?;
     interrupts::set_end_of_interrupt(local::end_of_interrupt);
     log::info!(
-        "apic: {} at {:#x}, {inputs} inputs",
+        "{} at {:#x}, {inputs} inputs",
         local::kind(),
         platform.interrupts.local_apic
     );

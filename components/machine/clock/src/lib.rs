@@ -59,7 +59,7 @@ fn start(handover: &'static Handover) -> Result<(), StartError> {
     });
     tick::start(timer_hz)?;
     log::info!(
-        "clock: counter {} kHz, timer {} kHz, by the {reference}",
+        "counter {} kHz, timer {} kHz, by the {reference}",
         counter_hz / 1000,
         timer_hz / 1000
     );

@@ -25,7 +25,7 @@ const PATIENCE: u32 = 100_000;
 /// Turns ACPI mode on, without which "off" does nothing.
 fn start(_: &'static Handover) -> Result<(), StartError> {
     let Some(registers) = &acpi_tables::platform().registers else {
-        log::warn!("power: no ACPI registers; `poweroff` can only end an emulator");
+        log::warn!("no ACPI registers; `poweroff` can only end an emulator");
         return Ok(());
     };
     let (Some(control), Some((port, value))) = (registers.pm1a_control, registers.enable) else {
@@ -35,7 +35,7 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
         ports::write_u8(port, value);
         let came_on = (0..PATIENCE).any(|_| ports::read_u16(control) & ACPI_MODE != 0);
         if !came_on {
-            log::warn!("power: ACPI mode does not come on");
+            log::warn!("ACPI mode does not come on");
         }
     }
     Ok(())

@@ -50,7 +50,7 @@ fn serve() {
         // By value: the next round runs the code of the build that is there by then.
         let round: fn() = black_box(round);
         if let Err(failure) = task::catch(&mut || round()) {
-            log::error!("push: {failure}; the session is closed");
+            log::error!("{failure}; the session is closed");
             let mut receiver = RECEIVER.lock();
             *receiver = Receiver::new(Running);
             receiver.clear_poison();

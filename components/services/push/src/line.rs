@@ -53,7 +53,7 @@ pub(crate) fn read(buffer: &mut [u8]) -> usize {
         Some((length, core::mem::take(&mut ring.lost)))
     });
     if lost > 0 {
-        log::warn!("push: {lost} bytes came faster than they were read and were lost");
+        log::warn!("{lost} bytes came faster than they were read and were lost");
     }
     length
 }

@@ -13,7 +13,7 @@ impl System for Running {
         match swap::identities() {
             Ok(builds) => list(&builds),
             Err(error) => {
-                log::error!("push: {error}");
+                log::error!("{error}");
                 "[]".into()
             }
         }
