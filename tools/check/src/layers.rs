@@ -68,7 +68,7 @@ fn chain(workspace: &Workspace) -> Option<String> {
     (longest.len() > workspace.rules.longest_chain).then(|| {
         let (length, limit) = (longest.len(), workspace.rules.longest_chain);
         format!(
-            "a chain of {length} crates, most is {limit}: {}",
+            "a chain of {length} components, most is {limit}: {}",
             longest.join(" → ")
         )
     })
@@ -92,7 +92,14 @@ fn longest_chain(
         .map(|dependency| longest_chain(workspace, dependency, known))
         .max_by_key(Vec::len)
         .unwrap_or_default();
-    let chain: Vec<String> = std::iter::once(name.to_owned()).chain(below).collect();
+    // The contract with the nucleus is no component.
+    let package = workspace.packages.get(name);
+    let own = package.filter(|package| !package.folder.starts_with("kernel"));
+    let chain: Vec<String> = own
+        .map(|_| name.to_owned())
+        .into_iter()
+        .chain(below)
+        .collect();
     known.insert(name.to_owned(), chain.clone());
     chain
 }
@@ -169,10 +176,13 @@ mod tests {
     fn a_long_chain_is_shown() {
         let long = workspace(&[
             POLICY,
-            ("a", "kernel/a", &["b"]),
-            ("b", "kernel/b", &["c"]),
-            ("c", "kernel/c", &[]),
+            ("a", "components/machine/a", &["b"]),
+            ("b", "components/machine/b", &["c"]),
+            ("c", "components/machine/c", &[]),
         ]);
-        assert_eq!(check(&long), ["a chain of 3 crates, most is 2: a → b → c"]);
+        assert_eq!(
+            check(&long),
+            ["a chain of 3 components, most is 2: a → b → c"]
+        );
     }
 }
