@@ -55,7 +55,7 @@ iso: setup-image tools ## Build the bootable ISO for BIOS and UEFI
 test: setup-test iso ## Run the unit tests on the host and the system tests under QEMU
 	@$(TOOLS)/system_test
 
-check: tools ## Check format, lints, layers, unsafe grants, nucleus, docs, links
+check: image ## Check format, lints, layers, unsafe grants, nucleus, docs, links
 	@$(TOOLS)/check
 
 fuzz: setup-fuzz ## Fuzz every parser for SECONDS=30 each (wants nightly)
@@ -64,8 +64,9 @@ fuzz: setup-fuzz ## Fuzz every parser for SECONDS=30 each (wants nightly)
 book: setup-book ## Build the book into build/book
 	@$(MDBOOK) build book
 
-doc: setup-rust ## Build the crates' documentation
-	@cargo doc --workspace --no-deps --document-private-items
+doc: tools ## Build the crates' documentation
+	@$(TOOLS)/check documentation
+	@echo 'The documentation is in target/doc.'
 
 prepush: check test ## What to run before a push
 

@@ -3,6 +3,9 @@
 use crate::{Complaints, workspace::Workspace};
 use std::process::Command;
 
+/// Where the crates are that only the system tests load.
+const FIXTURES: &str = "tools/system_test/fixtures";
+
 /// Lines of a tool's output that are shown.
 const SHOWN: usize = 120;
 
@@ -17,14 +20,22 @@ pub fn format(_: &Workspace) -> Complaints {
 /// `cargo clippy` with every warning an error: libraries and programs, then the tests of the crates
 /// that have any, then the second builds.
 ///
-/// Not `--all-targets`: a test program of a component that defines the panic handler or the
+/// Components and host programs are asked for apart: together, cargo gives a crate that both use the
+/// features of both, and a component with `std` below it has two panic handlers. For the same
+/// reason not `--all-targets`: a test program of a component that defines the panic handler or the
 /// allocator would have two of them.
 pub fn lints(workspace: &Workspace) -> Complaints {
-    let mut complaints = clippy(&["--workspace", "--lib", "--bins"]);
+    let mut complaints = Complaints::new();
     let tested = tested_packages(workspace);
-    let mut tests = vec!["--tests"];
-    tests.extend(tested.iter().flat_map(|name| ["-p", name.as_str()]));
-    complaints.extend(clippy(&tests));
+    for side in sides(workspace) {
+        complaints.extend(clippy(&with_packages(&["--lib", "--bins"], &side)));
+        let tested: Vec<&str> = side
+            .iter()
+            .copied()
+            .filter(|name| tested.iter().any(|it| it == name))
+            .collect();
+        complaints.extend(clippy(&with_packages(&["--tests"], &tested)));
+    }
     for (feature, names) in &workspace.manifest.alternates {
         for name in names {
             complaints.extend(clippy(&["-p", name, "--features", feature]));
@@ -33,20 +44,39 @@ pub fn lints(workspace: &Workspace) -> Complaints {
     complaints
 }
 
+/// The packages that run in the system, and those that run on the host.
+fn sides(workspace: &Workspace) -> [Vec<&str>; 2] {
+    let (host, system) = workspace
+        .packages
+        .iter()
+        .partition::<Vec<_>, _>(|(_, package)| {
+            package.folder.starts_with("tools") && !package.folder.starts_with(FIXTURES)
+        });
+    let names = |side: Vec<(_, _)>| {
+        side.into_iter()
+            .map(|(name, _): (&String, _)| name.as_str())
+            .collect()
+    };
+    [names(system), names(host)]
+}
+
+fn with_packages<'a>(arguments: &[&'a str], packages: &[&'a str]) -> Vec<&'a str> {
+    let packages = packages.iter().flat_map(|name| ["-p", *name]);
+    arguments.iter().copied().chain(packages).collect()
+}
+
 /// `rustdoc` with every warning an error.
-pub fn documentation(_: &Workspace) -> Complaints {
-    let mut command = Command::new("cargo");
-    command.args([
-        "doc",
-        "--quiet",
-        "--workspace",
-        "--no-deps",
-        "--document-private-items",
-    ]);
-    run(
-        with_component_settings(&mut command).env("RUSTDOCFLAGS", "-Dwarnings"),
-        "",
-    )
+pub fn documentation(workspace: &Workspace) -> Complaints {
+    let document = |side: Vec<&str>| {
+        let mut command = Command::new("cargo");
+        command.args(["doc", "--quiet", "--no-deps", "--document-private-items"]);
+        command.args(with_packages(&[], &side));
+        run(
+            with_component_settings(&mut command).env("RUSTDOCFLAGS", "-Dwarnings"),
+            "",
+        )
+    };
+    sides(workspace).into_iter().flat_map(document).collect()
 }
 
 /// The crates that have unit tests or a folder of tests.

@@ -61,7 +61,9 @@ impl fmt::Display for Failure {
                 "{} (vector {vector}, error code {error_code:#x}) at {address:#x}",
                 exception_name(*vector)
             ),
-            Self::StackOverflow { address } => write!(f, "stack overflow (vector 14) at {address:#x}"),
+            Self::StackOverflow { address } => {
+                write!(f, "stack overflow (vector 14) at {address:#x}")
+            }
             Self::Killed => f.write_str("killed"),
             Self::Exited { status } => write!(f, "exited with status {status}"),
         }
