@@ -3,12 +3,25 @@
 use crate::failure::{Failure, Verdict, ensure};
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
-/// A copy of what git knows or would add, kept from run to run so that it need not be built anew.
-pub(crate) fn of_the_repository(copy: &Path) -> Result<PathBuf, Failure> {
+/// The folder of the copy. There is one, used by one test after the other, so that it is built once.
+const FOLDER: &str = "build/copy";
+
+/// Runs `body` with a copy of the repository that is its own meanwhile.
+pub(crate) fn with<T>(body: impl FnOnce(&Path) -> Result<T, Failure>) -> Result<T, Failure> {
+    static IN_USE: Mutex<()> = Mutex::new(());
+    let _guard = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    let copy = Path::new(FOLDER);
+    renew(copy)?;
+    body(copy)
+}
+
+/// Makes the copy what git knows or would add. What was built in it stays and need not be built anew.
+fn renew(copy: &Path) -> Verdict {
     let list = Command::new("git")
         .args([
             "ls-files",
@@ -37,7 +50,7 @@ pub(crate) fn of_the_repository(copy: &Path) -> Result<PathBuf, Failure> {
                 .map_err(|error| Failure::Wrong(format!("copying {path}: {error}")))?;
         }
     }
-    Ok(copy.to_owned())
+    Ok(())
 }
 
 /// Removes what an earlier run left in the copy, but not what it built.

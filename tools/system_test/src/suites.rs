@@ -27,6 +27,7 @@ pub(crate) const ALL: &[Suite] = &[
     second_port::SUITE,
     swap::SUITE,
     tasks::SUITE,
+    replace::EDITS,
     commands::SUITE,
     shell::SUITE,
 ];

@@ -15,13 +15,18 @@ mod edits;
 pub(crate) const SUITE: Suite = Suite {
     name: "replace",
     tests: Tests::Own(&[
-        ("edits_that_fit_and_that_do_not", edits::all),
         (
             "an_endless_loop_enters_every_build_by_five_ways",
             endless_loop,
         ),
         ("an_inlined_copy_in_a_loop_is_reported", inlined_copy),
     ]),
+};
+
+/// Edits in the copy of the repository, which the tutorials use too: so this comes late.
+pub(crate) const EDITS: Suite = Suite {
+    name: "edits",
+    tests: Tests::Own(&[("fit_or_are_refused_by_name", |_| edits::all())]),
 };
 
 /// What memory may grow by beside what is listed as retired.
@@ -39,7 +44,7 @@ fn endless_loop(options: &Options) -> Verdict {
         for number in 2..=options.rounds(12, 200) + 1 {
             let report = tree.push(&guest.second_port(), number)?;
             ensure(report["ok"] == true, || format!("push {number}: {report}"))?;
-            equal(&report["swapped"], &serde_json::json!(["gadget"]))?;
+            contains(&report["swapped"].to_string(), "\"gadget\"")?;
             wait_for_build(&mut guest, u64::from(number))?;
         }
         let after = memory(&mut guest)?;
@@ -99,19 +104,17 @@ fn inlined_copy(_: &Options) -> Verdict {
 }
 
 /// A copy of the repository that a test edits.
-struct Workshop {
+struct Workshop<'a> {
     tree: Tree,
-    root: &'static Path,
+    root: &'a Path,
 }
 
-impl Workshop {
-    fn open(folder: &'static str) -> Result<Self, Failure> {
-        let root = Path::new(folder);
-        copy::of_the_repository(root)?;
-        Ok(Self {
+impl<'a> Workshop<'a> {
+    fn at(root: &'a Path) -> Self {
+        Self {
             tree: Tree::at(root),
             root,
-        })
+        }
     }
 
     /// Replaces `old` by `new` in a file, and returns the file's contents before.

@@ -18,9 +18,6 @@ pub(crate) const SUITE: Suite = Suite {
     tests: Tests::Own(&[("every_block_runs_and_an_altered_one_fails", tutorials)]),
 };
 
-/// The folder of the copy. All tutorials use one, one after the other, so that it is built once.
-const COPY: &str = "build/tutorial";
-
 /// How long a build and a boot may take on a busy machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 /// How long the machine may take to end.
@@ -34,12 +31,13 @@ fn tutorials(_: &Options) -> Verdict {
 }
 
 fn follow(markdown: &str) -> Verdict {
-    let copy = copy::of_the_repository(Path::new(COPY))?;
-    let reader = Reader {
-        copy,
-        terminal: None,
-    };
-    reader.follow(markdown)
+    copy::with(|copy| {
+        let reader = Reader {
+            copy: copy.to_owned(),
+            terminal: None,
+        };
+        reader.follow(markdown)
+    })
 }
 
 /// The tests of the tutorials are worth something only if a changed tutorial fails.
@@ -83,7 +81,7 @@ impl Reader {
             Step::File { path, contents } => copy::write(&self.copy.join(path), contents),
             Step::Shell { script, expected } => self.shell(script, expected),
             Step::Terminal(command) => {
-                let mut shell = self.command(command);
+                let mut shell = self.command(&format!("exec 2>&1\n{command}"));
                 shell.stdin(Stdio::piped());
                 let mut guest = Guest::in_terminal(shell)?;
                 guest.expect_within(PROMPT, BUILD_LIMIT)?;

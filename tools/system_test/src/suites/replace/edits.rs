@@ -2,9 +2,9 @@
 
 use super::Workshop;
 use crate::{
+    copy,
     failure::{Failure, Verdict, contains, ensure, equal},
     guest::Guest,
-    plan::Options,
 };
 use serde_json::Value;
 
@@ -45,8 +45,8 @@ const MISFITS: &[Edit] = &[
     },
     Edit {
         name: "static removed",
-        old: "    READINGS.fetch_add(1, Ordering::Relaxed);\n",
-        new: "",
+        old: "/// How often a reading was taken.\n#[used]\nstatic READINGS: AtomicU64 = AtomicU64::new(0);\n\n/// Takes a reading.\n#[inline(never)]\n#[must_use]\npub fn read() -> Reading {\n    READINGS.fetch_add(1, Ordering::Relaxed);\n",
+        new: "/// Takes a reading.\n#[inline(never)]\n#[must_use]\npub fn read() -> Reading {\n",
         refusal: &["READINGS", "removed"],
     },
     Edit {
@@ -57,9 +57,9 @@ const MISFITS: &[Edit] = &[
     },
     Edit {
         name: "signature of a private callback changed",
-        old: "fn private_build() -> u64 {\n    core::hint::black_box(BUILD)\n}",
-        new: "fn private_build(extra: u64) -> u64 {\n    core::hint::black_box(BUILD + extra)\n}",
-        refusal: &["private_build"],
+        old: "u16) -> u32",
+        new: "u16) -> u64",
+        refusal: &["scaled"],
     },
     Edit {
         name: "trait methods reordered",
@@ -80,8 +80,8 @@ const ORDINARY: &[Edit] = &[
     ),
     fits(
         "new format type",
-        "format!(\"reading",
-        "format!(\"{:?} reading\", Some(u128::from(scale))) + &format!(\" reading",
+        END,
+        "#[inline(never)]\npub fn debug() -> String {\n    format!(\"{:>9.3?}\", (BUILD as u8, 2.5_f32))\n}\n",
     ),
     fits(
         "new pub function",
@@ -106,8 +106,8 @@ const ORDINARY: &[Edit] = &[
     fits("changed message", "reading {low} to", "a reading {low} to"),
     fits(
         "removed private function",
-        "sum(low, high))\n}\n\n#[inline(never)]\nfn sum(low: u32, high: u32) -> u64 {\n    u64::from(low) + u64::from(high)\n}\n",
-        "u64::from(low) + u64::from(high))\n}\n",
+        "    sum(low, high)\n}\n\n#[inline(never)]\nfn sum(low: u32, high: u32) -> u64 {\n    u64::from(low) + u64::from(high)\n}\n",
+        "    u64::from(low) + u64::from(high)\n}\n",
     ),
     fits(
         "added comment",
@@ -146,19 +146,21 @@ const fn fits(name: &'static str, old: &'static str, new: &'static str) -> Edit 
 /// The components whose statics must be what they were.
 const HASH: &str = "swap --state-hash gadget gadget_holder";
 
-pub(super) fn all(_: &Options) -> Verdict {
-    let workshop = Workshop::open("build/edits")?;
-    let mut guest = Guest::boot(workshop.tree.machine()?)?;
-    let mut failures = Vec::new();
-    for edit in MISFITS.iter().chain(ORDINARY) {
-        if let Err(failure) = attempt(&workshop, &mut guest, edit) {
-            failures.push(format!("{}: {failure}", edit.name));
+pub(super) fn all() -> Verdict {
+    copy::with(|root| {
+        let workshop = Workshop::at(root);
+        let mut guest = Guest::boot(workshop.tree.machine()?)?;
+        let mut failures = Vec::new();
+        for edit in MISFITS.iter().chain(ORDINARY) {
+            if let Err(failure) = attempt(&workshop, &mut guest, edit) {
+                failures.push(format!("{}: {failure}", edit.name));
+            }
         }
-    }
-    ensure(failures.is_empty(), || failures.join("\n  "))
+        ensure(failures.is_empty(), || failures.join("\n  "))
+    })
 }
 
-fn attempt(workshop: &Workshop, guest: &mut Guest, edit: &Edit) -> Verdict {
+fn attempt(workshop: &Workshop<'_>, guest: &mut Guest, edit: &Edit) -> Verdict {
     let added = edit.old == END;
     let before = if added {
         let before = workshop.edit(GADGET, "", "")?;
@@ -172,7 +174,7 @@ fn attempt(workshop: &Workshop, guest: &mut Guest, edit: &Edit) -> Verdict {
     verdict
 }
 
-fn push(workshop: &Workshop, guest: &mut Guest, edit: &Edit) -> Verdict {
+fn push(workshop: &Workshop<'_>, guest: &mut Guest, edit: &Edit) -> Verdict {
     let hash = guest.run(HASH)?;
     let report = workshop.tree.push(&guest.second_port(), 1)?;
     if edit.refusal.is_empty() {
