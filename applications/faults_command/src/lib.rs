@@ -50,9 +50,9 @@ fn describe(record: &FaultRecord) -> Json {
     Json::object([
         ("time_ns", record.time_ns.into()),
         ("task", record.task.0.into()),
-        ("name", (&record.task_name).into()),
-        ("component", (&record.component).into()),
-        ("function", (&record.function).into()),
+        ("name", record.task_name.as_str().into()),
+        ("component", record.component.as_str().into()),
+        ("function", record.function.as_str().into()),
         ("offset", record.offset.into()),
         ("vector", record.vector().map(u32::from).into()),
         ("failure", Json::text(&record.failure)),

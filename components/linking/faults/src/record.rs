@@ -1,14 +1,17 @@
 //! The faults that were, for whoever wants to know later.
 
-use alloc::{collections::VecDeque, string::String, sync::Arc, vec::Vec};
+use alloc::{collections::VecDeque, vec::Vec};
 use core::sync::atomic::{AtomicU64, Ordering};
 use cpu::IrqMutex;
-use task::{Failure, TaskId};
+use task::{Failure, Message, TaskId};
 
 /// How many faults are kept.
 const KEPT: usize = 64;
 
 /// A fault that was.
+///
+/// Its texts lie in it: what is allocated while memory runs out, and kept, would hold on to memory that
+/// the faulter had taken.
 #[derive(Clone, Debug)]
 pub struct FaultRecord {
     /// When, by the clock.
@@ -16,11 +19,11 @@ pub struct FaultRecord {
     /// The task that it ended (or that an interrupt handler that it ended had interrupted).
     pub task: TaskId,
     /// The task's name.
-    pub task_name: String,
+    pub task_name: Message,
     /// The component in which it happened; empty if that is not known.
-    pub component: String,
+    pub component: Message,
     /// The function in which it happened; empty if that is not known.
-    pub function: String,
+    pub function: Message,
     /// Offset in the function.
     pub offset: u64,
     /// The address of the instruction.
@@ -40,30 +43,25 @@ impl FaultRecord {
 }
 
 #[used]
-static RECORDS: IrqMutex<VecDeque<Arc<FaultRecord>>> = IrqMutex::new(VecDeque::new());
+static RECORDS: IrqMutex<VecDeque<FaultRecord>> = IrqMutex::new(VecDeque::new());
 
 #[used]
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 
 /// Takes the memory for the records' list.
 pub(crate) fn set_up() {
-    let mut fresh = VecDeque::with_capacity(KEPT + 1);
+    let mut fresh = VecDeque::with_capacity(KEPT);
     core::mem::swap(&mut *RECORDS.lock(), &mut fresh);
 }
 
 /// Keeps `record`, in place of the oldest one if there are too many.
 pub(crate) fn keep(record: FaultRecord) {
     TOTAL.fetch_add(1, Ordering::Relaxed);
-    let record = Arc::new(record);
     let mut records = RECORDS.lock();
-    let oldest = if records.len() >= KEPT {
-        records.pop_front()
-    } else {
-        None
-    };
+    if records.len() >= KEPT {
+        records.pop_front();
+    }
     records.push_back(record);
-    drop(records);
-    drop(oldest);
 }
 
 /// The last faults, the oldest first.
@@ -71,9 +69,7 @@ pub(crate) fn keep(record: FaultRecord) {
 pub fn records() -> Vec<FaultRecord> {
     let mut kept = Vec::with_capacity(KEPT);
     kept.extend(RECORDS.lock().iter().take(KEPT).cloned());
-    kept.into_iter()
-        .map(|record| FaultRecord::clone(&record))
-        .collect()
+    kept
 }
 
 /// How many faults there were since the system's start.

@@ -4,7 +4,7 @@ use crate::{
     record::{self, FaultRecord},
     symbol::{Address, Backtrace, Origin},
 };
-use alloc::{boxed::Box, string::String, sync::Arc};
+use alloc::{boxed::Box, sync::Arc};
 use core::{
     fmt::{self, Write},
     panic::Location,
@@ -12,7 +12,7 @@ use core::{
 };
 use cpu::IrqMutex;
 use interrupts::TrapFrame;
-use task::{Failure, KillDeferral, Streams, TaskId};
+use task::{Failure, KillDeferral, Message, Streams, TaskId};
 
 /// Room for a report in bytes; the rest is cut.
 const CAPACITY: usize = 8 * 1024;
@@ -170,17 +170,17 @@ fn describe(fault: &Fault<'_>) -> FaultRecord {
     let instruction = culprit(fault);
     let (component, function, offset) = match loader::resolve(instruction) {
         Some(location) => (
-            String::from(&*location.component),
-            String::from(&*location.function),
+            Message::new(&location.component),
+            Message::new(&location.function),
             location.offset,
         ),
-        None => (String::new(), String::new(), 0),
+        None => (Message::new(""), Message::new(""), 0),
     };
     let task = task::current();
     FaultRecord {
         time_ns: task::now_ns(),
         task: task.as_ref().map_or(TaskId(NOBODY), |task| task.id()),
-        task_name: task.map_or_else(String::new, |task| task.name().into()),
+        task_name: Message::new(task.as_ref().map_or("", |task| task.name())),
         component,
         function,
         offset,
