@@ -27,9 +27,9 @@ pub struct Summary {
 /// The ids of an object, as hexadecimal text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hex {
-    /// See [`Ids::exact`].
+    /// The exact id.
     pub exact: String,
-    /// See [`Ids::content`].
+    /// The content id.
     pub content: String,
 }
 

@@ -1,7 +1,7 @@
 //! Unwinding through the components' unwind tables.
 //!
 //! One phase: from the failing frame outwards, each frame's drops are run by entering its cleanup
-//! pad, until the innermost [`catch`] is reached. There is no search phase and no personality
+//! pad, until the innermost [`catch()`] is reached. There is no search phase and no personality
 //! routine, because nothing but `catch` ever stops an unwinding.
 //!
 //! Principles:
@@ -19,7 +19,7 @@
 //! - An interrupted entry stub has pushed nothing (CFA = rsp + 8), and neither has code that a wild
 //!   call led to.
 //!
-//! Neighbours: `loader` registers the [`Finder`], `task` gets [`catch`] and [`unwind_current`] as
+//! Neighbours: `loader` registers the [`Finder`], `task` gets [`catch()`] and [`unwind_current`] as
 //! hooks, `faults` decides what is a failure. Left out: symbols, and what is reported.
 #![cfg_attr(not(test), no_std)]
 

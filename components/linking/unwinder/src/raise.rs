@@ -215,6 +215,10 @@ fn restore_interrupt_flag(trap_frame: u64, bounds: StackBounds) {
 }
 
 /// Goes on with an unwinding behind a pad whose end is called from `registers`.
+#[cfg_attr(
+    test,
+    expect(dead_code, reason = "the symbol that calls it would be the test's own")
+)]
 pub(crate) extern "C-unwind" fn resume(registers: &mut Registers, exception: u64) -> ! {
     let cursor = Cursor {
         registers: *registers,
