@@ -69,7 +69,13 @@ fn with_packages<'a>(arguments: &[&'a str], packages: &[&'a str]) -> Vec<&'a str
 pub fn documentation(workspace: &Workspace) -> Complaints {
     let document = |side: Vec<&str>| {
         let mut command = Command::new("cargo");
-        command.args(["doc", "--quiet", "--no-deps", "--document-private-items"]);
+        command.args([
+            "doc",
+            "--quiet",
+            "--keep-going",
+            "--no-deps",
+            "--document-private-items",
+        ]);
         command.args(with_packages(&[], &side));
         run(
             with_component_settings(&mut command).env("RUSTDOCFLAGS", "-Dwarnings"),
@@ -97,7 +103,7 @@ pub fn tested_packages(workspace: &Workspace) -> Vec<String> {
 fn clippy(arguments: &[&str]) -> Complaints {
     let mut command = Command::new("cargo");
     command
-        .args(["clippy", "--quiet"])
+        .args(["clippy", "--quiet", "--keep-going"])
         .args(arguments)
         .args(["--", "-Dwarnings"]);
     run(with_component_settings(&mut command), "")

@@ -1,6 +1,6 @@
 //! The two formats that the image builder writes and the linker reads: an object's metadata (its
 //! `.strake` section) and the archive. Both are little-endian, made of fixed-size records that are
-//! described once, in [`records!`], for the writer and the checked reader.
+//! described once, with the macro `records!`, for the writer and the checked reader.
 
 pub mod archive;
 pub mod metadata;
