@@ -27,9 +27,9 @@ const GADGET: &str = "tools/system_test/fixtures/gadget/src/lib.rs";
 const MISFITS: &[Edit] = &[
     Edit {
         name: "private field retyped",
-        old: "    scale: u16,\n}",
-        new: "    scale: i16,\n}",
-        refusal: &["Reading", "scale"],
+        old: "    unit: u8,\n}",
+        new: "    unit: i8,\n}",
+        refusal: &["Reading", "unit"],
     },
     Edit {
         name: "field order that moves an offset",
