@@ -9,9 +9,8 @@ use talc::{
     source::Source,
 };
 
-/// Size of a segment, unless an allocation needs a larger one. Small, because one long-lived allocation
-/// keeps a whole segment mapped.
-const SEGMENT: usize = 32 * 1024;
+/// Size of a segment, unless an allocation needs a larger one.
+const SEGMENT: usize = 128 * 1024;
 /// What a segment needs beyond the allocation that it is mapped for: the allocator's lists in the
 /// first one, and its alignment.
 const OVERHEAD: usize = 4096;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::path::Path;
 
 mod edits;
+mod services;
 
 pub(crate) const SUITE: Suite = Suite {
     name: "replace",
@@ -26,7 +27,13 @@ pub(crate) const SUITE: Suite = Suite {
 /// Edits in the copy of the repository, which the tutorials use too: so this comes late.
 pub(crate) const EDITS: Suite = Suite {
     name: "edits",
-    tests: Tests::Own(&[("fit_or_are_refused_by_name", |_| edits::all())]),
+    tests: Tests::Own(&[
+        ("fit_or_are_refused_by_name", |_| edits::all()),
+        (
+            "of_log_and_console_arrive_while_they_are_in_use",
+            services::all,
+        ),
+    ]),
 };
 
 /// What memory may grow by beside what is listed as retired.
@@ -84,8 +91,9 @@ fn memory(guest: &mut Guest) -> Result<Memory, Failure> {
             .as_i64()
             .ok_or_else(|| Failure::Wrong(format!("no {name} in {report}")))
     };
+    // What the heap has mapped and not given out is free, if not to everybody.
     Ok(Memory {
-        used: field("used")?,
+        used: field("used")? - (field("heap_mapped")? - field("heap_used")?),
         retired: field("retired")?,
     })
 }
