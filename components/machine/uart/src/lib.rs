@@ -25,7 +25,7 @@ component::component! { start: start }
 fn start(_: &'static Handover) -> Result<(), StartError> {
     for port in [Port::Com1, Port::Com2] {
         if let Err(error) = port::start(port) {
-            log::warn!("{port}: {error}");
+            log::info!("{port}: {error}");
         }
     }
     Ok(())
