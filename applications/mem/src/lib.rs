@@ -50,14 +50,12 @@ fn main(arguments: &Arguments) -> ExitCode {
 }
 
 fn look() -> Result<Memory, LoadError> {
+    let live = loader::snapshot()?;
     Ok(Memory {
         frames: frames::statistics(),
         heap: heap::statistics(),
         mappings: mappings::statistics(),
-        retired: loader::retired()?
-            .iter()
-            .map(|version| version.memory)
-            .sum(),
+        retired: loader::retired_bytes(&live),
     })
 }
 

@@ -7,6 +7,12 @@ use push_protocol::{Receiver, System, Transfer};
 struct Nobody;
 
 impl System for Nobody {
+    type Buffer = Vec<u8>;
+
+    fn buffer(&mut self, length: usize) -> Option<Vec<u8>> {
+        Some(vec![0; length])
+    }
+
     fn components(&mut self) -> String {
         "[]".into()
     }

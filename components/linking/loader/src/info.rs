@@ -1,10 +1,14 @@
 //! What can be asked about the live namespace.
 
-use crate::{Live, LoadError, Loaded, archive, live, stubs, texts};
+use crate::{
+    Live, LoadError, Loaded, ObjectBytes, ReceivedObject, archive, live,
+    object_bytes::received_bytes, stubs, texts,
+};
 use alloc::{
     borrow::ToOwned,
     format,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 use handover::VirtualRange;
@@ -97,13 +101,44 @@ pub fn retired() -> Result<Vec<ComponentInfo>, LoadError> {
         .collect())
 }
 
-/// Bytes that replaced and unloaded versions take.
+/// Bytes that are still taken by what was replaced or unloaded: images, the records of them, and
+/// objects that are neither linked nor what would be loaded next.
 #[must_use]
 pub fn retired_bytes(live: &Live) -> u64 {
-    live.retired
+    let images: u64 = live.retired.iter().map(|it| image_memory(it)).sum();
+    images.saturating_add(replaced_objects(live))
+}
+
+/// Bytes of received objects that are not in use any more, whoever keeps them, and of those in the
+/// archive whose place a received one has taken.
+fn replaced_objects(live: &Live) -> u64 {
+    let next = live.overrides.iter().map(|entry| &entry.bytes);
+    let linked = live.all_loaded().map(|(_, loaded)| &loaded.bytes);
+    let mut in_use: Vec<&Arc<ReceivedObject>> = next
+        .chain(linked)
+        .filter_map(ObjectBytes::received)
+        .collect();
+    in_use.sort_unstable_by_key(|object| Arc::as_ptr(object));
+    in_use.dedup_by(|one, other| Arc::ptr_eq(one, other));
+    let in_use: u64 = in_use.iter().map(|object| object.memory()).sum();
+    let received = received_bytes().saturating_sub(in_use);
+    let Ok(archive) = archive() else {
+        return received;
+    };
+    let received_overrides = live
+        .overrides
         .iter()
-        .map(|loaded| look(live, None, loaded).memory)
-        .sum()
+        .filter(|entry| entry.bytes.received().is_some());
+    let replaced = received_overrides.filter_map(|entry| {
+        let member = archive.find(&entry.name, "")?;
+        Some(archive.object(member).ok()?.len() as u64)
+    });
+    received.saturating_add(replaced.sum())
+}
+
+/// Bytes of a version's images and of the loader's records of it.
+fn image_memory(loaded: &Loaded) -> u64 {
+    loaded.text().len() + loaded.rodata().len() + loaded.bookkeeping()
 }
 
 fn look(live: &Live, id: Option<ComponentId>, loaded: &Loaded) -> ComponentInfo {
@@ -112,11 +147,7 @@ fn look(live: &Live, id: Option<ComponentId>, loaded: &Loaded) -> ComponentInfo 
         Some(_) => ComponentState::Instance,
         None => ComponentState::Retired,
     };
-    let object = if loaded.bytes.member().is_some() {
-        0
-    } else {
-        loaded.bytes.len() as u64
-    };
+    let object = loaded.bytes.received().map_or(0, |object| object.memory());
     ComponentInfo {
         name: loaded.name.clone(),
         version: loaded.version.clone(),
@@ -128,7 +159,7 @@ fn look(live: &Live, id: Option<ComponentId>, loaded: &Loaded) -> ComponentInfo 
         text_size: loaded.sizes.text,
         rodata_size: loaded.sizes.rodata,
         data_size: loaded.sizes.data,
-        memory: loaded.text().len() + loaded.rodata().len() + object + loaded.bookkeeping(),
+        memory: image_memory(loaded) + object,
         uses_unsafe: loaded.flags & UNSAFE_GRANTED != 0 || loaded.flags & FIRST_PARTY == 0,
         first_party: loaded.flags & FIRST_PARTY != 0,
         users: id.map_or(0, |id| live.namespace.users(id).count()),

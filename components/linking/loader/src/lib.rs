@@ -51,7 +51,7 @@ pub use instance::{Instance, instantiate};
 pub use live::{Live, LiveGuard, ObjectBytesOf, archive, handover, lock, snapshot};
 pub use load::{load, start_components, unload};
 pub use loaded::{Fresh, Loaded, Sizes};
-pub use object_bytes::ObjectBytes;
+pub use object_bytes::{ObjectBytes, ReceivedObject};
 pub use state_hash::hash_of_state;
 pub use stubs::{SlotStores, read_slot, write_fresh as write_fresh_stubs};
 pub use texts::{PreparedTexts, TextsGuard, text_at};

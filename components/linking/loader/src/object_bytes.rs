@@ -1,7 +1,12 @@
 //! Where an object's bytes come from.
 
 use alloc::sync::Arc;
-use core::{fmt, ops::Deref};
+use core::{
+    fmt,
+    ops::Deref,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use mappings::{Mapping, MappingError, Protection};
 
 /// The bytes of an object: part of the archive, or received from outside.
 ///
@@ -16,7 +21,7 @@ pub enum ObjectBytes {
         bytes: &'static [u8],
     },
     /// From outside.
-    Received(Arc<[u8]>),
+    Received(Arc<ReceivedObject>),
 }
 
 impl ObjectBytes {
@@ -28,6 +33,15 @@ impl ObjectBytes {
             Self::Received(_) => None,
         }
     }
+
+    /// The object received from outside, if it is one.
+    #[must_use]
+    pub const fn received(&self) -> Option<&Arc<ReceivedObject>> {
+        match self {
+            Self::Archive { .. } => None,
+            Self::Received(object) => Some(object),
+        }
+    }
 }
 
 impl Deref for ObjectBytes {
@@ -36,7 +50,7 @@ impl Deref for ObjectBytes {
     fn deref(&self) -> &[u8] {
         match self {
             Self::Archive { bytes, .. } => bytes,
-            Self::Received(bytes) => bytes,
+            Self::Received(object) => object.bytes(),
         }
     }
 }
@@ -44,5 +58,76 @@ impl Deref for ObjectBytes {
 impl fmt::Debug for ObjectBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes of member {:?}", self.len(), self.member())
+    }
+}
+
+/// Bytes of memory that objects received from outside take.
+#[used]
+static RECEIVED: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes of memory that all objects received from outside take, whoever holds them.
+pub(crate) fn received_bytes() -> u64 {
+    RECEIVED.load(Ordering::Relaxed)
+}
+
+/// Memory for an object from outside, in pages of its own: how long it lives has nothing to do with
+/// what lies around it.
+#[derive(Debug)]
+pub struct ReceivedObject {
+    pages: Mapping,
+    length: usize,
+}
+
+impl ReceivedObject {
+    /// Memory for an object of `length` bytes, zeroed, to be filled.
+    ///
+    /// # Errors
+    ///
+    /// When there is not enough.
+    pub fn with_length(length: usize) -> Result<Self, MappingError> {
+        let pages = Mapping::allocate(length.max(1) as u64, Protection::ReadWrite)?;
+        RECEIVED.fetch_add(pages.len() as u64, Ordering::Relaxed);
+        Ok(Self { pages, length })
+    }
+
+    /// Makes the object read-only, and shareable.
+    #[must_use]
+    pub fn seal(mut self) -> Arc<Self> {
+        // The pages are mapped, so this does not fail; if it did, nobody could write them either,
+        // but for stray pointers.
+        if let Err(error) = self.pages.protect(Protection::Read) {
+            log::warn!("a received object stays writable: {error}");
+        }
+        Arc::new(self)
+    }
+
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.pages.len() as u64
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.pages
+            .as_slice()
+            .get(..self.length)
+            .unwrap_or_default()
+    }
+}
+
+impl AsMut<[u8]> for ReceivedObject {
+    /// The bytes, to be filled; none once the object is sealed.
+    fn as_mut(&mut self) -> &mut [u8] {
+        let length = self.length;
+        let bytes = self.pages.as_mut_slice().ok();
+        bytes
+            .and_then(|bytes| bytes.get_mut(..length))
+            .unwrap_or_default()
+    }
+}
+
+impl Drop for ReceivedObject {
+    fn drop(&mut self) {
+        RECEIVED.fetch_sub(self.pages.len() as u64, Ordering::Relaxed);
     }
 }

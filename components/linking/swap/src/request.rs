@@ -8,7 +8,7 @@ use alloc::{
     vec::Vec,
 };
 use linker::format::archive::{Archive, Member};
-use loader::{LoadError, ObjectBytes};
+use loader::{LoadError, ObjectBytes, ReceivedObject};
 
 /// A set of components to swap as one transaction.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +52,7 @@ pub enum Source {
     /// What a person wrote: an alternate's name, a content id, exact id, or an archive member.
     Named(String),
     /// From outside.
-    Received(Arc<[u8]>),
+    Received(Arc<ReceivedObject>),
 }
 
 impl Item {

@@ -66,6 +66,11 @@ unsafe impl GlobalAlloc for Heap {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        if segments::is_large(layout) {
+            // SAFETY: the caller gives up what `alloc` gave for this layout.
+            unsafe { free_large(pointer, layout) };
+            return;
+        }
         let mut heap = HEAP.lock();
         heap.0.source.used -= layout.size();
         // SAFETY: the caller promises that `alloc` gave the pointer for this layout.
@@ -103,6 +108,9 @@ unsafe impl GlobalAlloc for Heap {
 ///
 /// The layout's size must not be 0.
 unsafe fn allocate(layout: Layout) -> Option<NonNull<u8>> {
+    if segments::is_large(layout) {
+        return allocate_large(layout);
+    }
     loop {
         let mut heap = HEAP.lock();
         // SAFETY: as the caller promises.
@@ -121,10 +129,42 @@ unsafe fn allocate(layout: Layout) -> Option<NonNull<u8>> {
     }
 }
 
+fn allocate_large(layout: Layout) -> Option<NonNull<u8>> {
+    let Ok(pages) = segments::map_large(layout) else {
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+        return None;
+    };
+    let mut heap = HEAP.lock();
+    heap.0.source.mapped += to_usize(pages.len());
+    heap.0.source.used += layout.size();
+    NonNull::new(pages.start as *mut u8)
+}
+
+/// # Safety
+///
+/// `pointer` must come from `allocate_large` for this layout, and be given up.
+unsafe fn free_large(pointer: *mut u8, layout: Layout) {
+    let pages = segments::large_range(pointer.addr() as u64, layout);
+    let mut heap = HEAP.lock();
+    heap.0.source.mapped -= to_usize(pages.len());
+    heap.0.source.used -= layout.size();
+    drop(heap);
+    // SAFETY: these are the pages that `map_large` gave away for it, and the caller gives them up.
+    unsafe { segments::unmap(pages) };
+}
+
 /// # Safety
 ///
 /// `pointer` must have been allocated for `layout`, and `new_size` must not be 0.
 unsafe fn resize_in_place(pointer: *mut u8, layout: Layout, new_size: usize) -> bool {
+    let Ok(new) = Layout::from_size_align(new_size, layout.align()) else {
+        return false;
+    };
+    match (segments::is_large(layout), segments::is_large(new)) {
+        (false, false) => {}
+        (true, true) => return resize_within_pages(layout, new),
+        _ => return false,
+    }
     let mut heap = HEAP.lock();
     // SAFETY: as the caller promises.
     let done = unsafe { heap.0.try_realloc_in_place(pointer, layout, new_size) };
@@ -135,13 +175,27 @@ unsafe fn resize_in_place(pointer: *mut u8, layout: Layout, new_size: usize) -> 
     done
 }
 
+/// Whether the pages that hold `layout` are those that hold `new`; if so, they do from now on.
+fn resize_within_pages(layout: Layout, new: Layout) -> bool {
+    let fits = segments::large_range(0, layout) == segments::large_range(0, new);
+    if fits {
+        let mut heap = HEAP.lock();
+        let used = heap.0.source.used - layout.size() + new.size();
+        heap.0.source.used = used;
+    }
+    fits
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "usize has 64 bits on this machine"
+)]
+const fn to_usize(bytes: u64) -> usize {
+    bytes as usize
+}
+
 fn add(segment: VirtualRange) {
-    let (base, bytes) = (segment.start as *mut u8, segment.len());
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "usize has 64 bits on this machine"
-    )]
-    let bytes = bytes as usize;
+    let (base, bytes) = (segment.start as *mut u8, to_usize(segment.len()));
     let mut heap = HEAP.lock();
     heap.0.source.mapped += bytes;
     // SAFETY: the segment has just been mapped, writable, for the heap alone, for as long as the

@@ -10,7 +10,9 @@ use talc::{
 };
 
 /// Size of a segment, unless an allocation needs a larger one.
-const SEGMENT: usize = 128 * 1024;
+const SEGMENT: usize = 32 * 1024;
+/// Size from which an allocation gets pages of its own: at most a fifth of them is waste.
+const LARGE: usize = 16 * 1024;
 /// What a segment needs beyond the allocation that it is mapped for: the allocator's lists in the
 /// first one, and its alignment.
 const OVERHEAD: usize = 4096;
@@ -70,6 +72,27 @@ unsafe impl Source for Segments {
     }
 }
 
+/// Whether an allocation gets pages of its own, so that freeing it leaves no hole that smaller ones
+/// keep from being unmapped.
+pub(crate) const fn is_large(layout: Layout) -> bool {
+    layout.size() >= LARGE && layout.align() as u64 <= PAGE_SIZE
+}
+
+/// The pages of a large allocation at `start`.
+pub(crate) fn large_range(start: u64, layout: Layout) -> VirtualRange {
+    // A layout's size is below half of the address space.
+    let bytes = (layout.size() as u64).next_multiple_of(PAGE_SIZE);
+    VirtualRange {
+        start,
+        end: start.saturating_add(bytes),
+    }
+}
+
+/// Maps pages for one large allocation.
+pub(crate) fn map_large(layout: Layout) -> Result<VirtualRange, MappingError> {
+    Ok(Mapping::allocate_heap(layout.size() as u64)?.leak())
+}
+
 /// Maps a segment in which `layout` fits.
 pub(crate) fn map(layout: Layout) -> Result<VirtualRange, MappingError> {
     let needed = layout
@@ -80,13 +103,14 @@ pub(crate) fn map(layout: Layout) -> Result<VirtualRange, MappingError> {
     Ok(mapping.leak())
 }
 
-/// Unmaps a segment.
+/// Unmaps a segment, or the pages of a large allocation.
 ///
 /// # Safety
 ///
-/// Nothing in it may be in use, and the allocator must have forgotten it.
+/// They must come from `map` or `map_large`, nothing in them may be in use, and the allocator must
+/// have forgotten them.
 pub(crate) unsafe fn unmap(segment: VirtualRange) {
-    // SAFETY: the segment was mapped by `map`, which gave it away; the caller is its one owner.
+    // SAFETY: they were given away by `map` or `map_large`; the caller is their one owner.
     let mapping = unsafe { Mapping::adopt(segment, Protection::ReadWrite) };
     // It cannot fail for a mapped segment; if it did, the memory would leak and nothing else.
     drop(mapping);

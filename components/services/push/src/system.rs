@@ -1,7 +1,8 @@
 //! What the receiver asks of the system: which components there are, and a swap.
 
-use alloc::{string::String, sync::Arc};
+use alloc::string::String;
 use core::fmt::Write;
+use loader::ReceivedObject;
 use push_protocol::{System, Transfer};
 use swap::{Identity, Item, Request, Source};
 
@@ -9,6 +10,12 @@ use swap::{Identity, Item, Request, Source};
 pub(crate) struct Running;
 
 impl System for Running {
+    type Buffer = ReceivedObject;
+
+    fn buffer(&mut self, length: usize) -> Option<ReceivedObject> {
+        ReceivedObject::with_length(length).ok()
+    }
+
     fn components(&mut self) -> String {
         match swap::identities() {
             Ok(builds) => list(&builds),
@@ -19,10 +26,10 @@ impl System for Running {
         }
     }
 
-    fn swap(&mut self, transfer: Transfer) -> String {
+    fn swap(&mut self, transfer: Transfer<ReceivedObject>) -> String {
         let items = transfer.objects.into_iter().map(|object| Item {
             component: object.name,
-            source: Source::Received(Arc::from(object.bytes)),
+            source: Source::Received(object.bytes.seal()),
         });
         let build = transfer.identities.into_iter().map(|identity| Identity {
             name: identity.name,

@@ -13,18 +13,24 @@ use alloc::{
 
 /// What a receiver needs of the system around it.
 pub trait System {
+    /// Memory that an object is collected in.
+    type Buffer: AsMut<[u8]>;
+
+    /// Memory for an object of `length` bytes; none if there is not enough.
+    fn buffer(&mut self, length: usize) -> Option<Self::Buffer>;
+
     /// The running components as a JSON document.
     fn components(&mut self) -> String;
 
     /// Swaps the transferred objects in, and says as a JSON document what came of it.
-    fn swap(&mut self, transfer: Transfer) -> String;
+    fn swap(&mut self, transfer: Transfer<Self::Buffer>) -> String;
 }
 
 /// A transfer that arrived whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Transfer {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer<B = Vec<u8>> {
     /// The objects of the swap set.
-    pub objects: Vec<Object>,
+    pub objects: Vec<Object<B>>,
     /// The components of the new build, those that are not sent included.
     pub identities: Vec<Identity>,
     /// Whether the swap is only to be tried.
@@ -33,11 +39,11 @@ pub struct Transfer {
 
 /// An object that arrived whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
+pub struct Object<B = Vec<u8>> {
     /// The component's name, as the client gave it.
     pub name: String,
     /// The ELF object.
-    pub bytes: Vec<u8>,
+    pub bytes: B,
 }
 
 /// A component of the new build.
@@ -52,30 +58,30 @@ pub struct Identity {
 }
 
 /// Reads a client's bytes, collects a transfer, has it carried out and answers.
-pub struct Receiver<S> {
+pub struct Receiver<S: System> {
     system: S,
     decoder: Decoder,
-    session: Option<Session>,
+    session: Option<Session<S::Buffer>>,
 }
 
 /// An open session.
-struct Session {
+struct Session<B> {
     id: SessionId,
     /// Number of the client's next frame.
     expected: u32,
     /// Number of the system's next frame.
     next: u32,
-    incoming: Option<Incoming>,
+    incoming: Option<Incoming<B>>,
 }
 
 /// A transfer that is arriving.
-struct Incoming {
-    transfer: Transfer,
+struct Incoming<B> {
+    transfer: Transfer<B>,
     bytes: Progress,
     objects: Progress,
     identities: Progress,
-    /// Bytes that the last object still lacks.
-    open: u64,
+    /// How much of the last object has arrived.
+    last: Progress,
 }
 
 /// How much of what was announced has arrived.
@@ -103,8 +109,12 @@ impl Progress {
         Ok(())
     }
 
+    const fn is_complete(&self) -> bool {
+        self.arrived == self.announced
+    }
+
     const fn complete(&self) -> Result<(), ProtocolError> {
-        if self.arrived == self.announced {
+        if self.is_complete() {
             Ok(())
         } else {
             Err(ProtocolError::Incomplete {
@@ -189,7 +199,7 @@ impl<S: System> Receiver<S> {
                 self.answer_document(&document, output)
             }
             other => {
-                session.collect(&other, frame.kind)?;
+                session.collect(&other, frame.kind, &mut self.system)?;
                 self.answer(&Answer::Done, output)
             }
         }
@@ -247,8 +257,13 @@ impl<S: System> Receiver<S> {
     }
 }
 
-impl Session {
-    fn collect(&mut self, request: &Request<'_>, kind: u32) -> Result<(), ProtocolError> {
+impl<B: AsMut<[u8]>> Session<B> {
+    fn collect(
+        &mut self,
+        request: &Request<'_>,
+        kind: u32,
+        system: &mut impl System<Buffer = B>,
+    ) -> Result<(), ProtocolError> {
         let out_of_order = ProtocolError::Order { kind };
         match request {
             Request::Begin {
@@ -264,10 +279,14 @@ impl Session {
                 Ok(())
             }
             Request::Object { name, length } => {
-                self.incoming
-                    .as_mut()
-                    .ok_or(out_of_order)?
-                    .object(name, *length, out_of_order)
+                let incoming = self.incoming.as_mut().ok_or(out_of_order)?;
+                incoming.announce(*length, out_of_order)?;
+                let memory = ProtocolError::Memory { bytes: *length };
+                let length = usize::try_from(*length).map_err(|_| memory)?;
+                let bytes = system.buffer(length).ok_or(memory)?;
+                let name = (*name).into();
+                incoming.transfer.objects.push(Object { name, bytes });
+                Ok(())
             }
             Request::Chunk(bytes) => self
                 .incoming
@@ -285,40 +304,32 @@ impl Session {
     }
 }
 
-impl Incoming {
+impl<B: AsMut<[u8]>> Incoming<B> {
     fn new(bytes: u64, objects: u32, identities: u32) -> Result<Self, ProtocolError> {
         if bytes > MAX_TRANSFER {
             return Err(ProtocolError::TransferLength(bytes));
         }
         Ok(Self {
-            transfer: Transfer::default(),
+            transfer: Transfer {
+                objects: Vec::new(),
+                identities: Vec::new(),
+                dry_run: false,
+            },
             bytes: Progress::new(bytes),
             objects: Progress::new(objects.into()),
             identities: Progress::new(identities.into()),
-            open: 0,
+            last: Progress::new(0),
         })
     }
 
-    fn object(
-        &mut self,
-        name: &str,
-        length: u64,
-        out_of_order: ProtocolError,
-    ) -> Result<(), ProtocolError> {
-        if self.open > 0 {
+    /// Notes that an object of `length` bytes follows.
+    fn announce(&mut self, length: u64, out_of_order: ProtocolError) -> Result<(), ProtocolError> {
+        if !self.last.is_complete() {
             return Err(out_of_order);
         }
         self.objects.add(1)?;
         self.bytes.add(length)?;
-        let memory = ProtocolError::Memory { bytes: length };
-        let capacity = usize::try_from(length).map_err(|_| memory)?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(capacity).map_err(|_| memory)?;
-        self.transfer.objects.push(Object {
-            name: name.into(),
-            bytes,
-        });
-        self.open = length;
+        self.last = Progress::new(length);
         Ok(())
     }
 
@@ -327,22 +338,20 @@ impl Incoming {
         let excess = ProtocolError::Excess {
             announced: self.bytes.announced,
         };
-        self.open = self.open.checked_sub(bytes.len() as u64).ok_or(excess)?;
-        object.bytes.extend_from_slice(bytes);
+        let start = self.last.arrived;
+        self.last.add(bytes.len() as u64).map_err(|_| excess)?;
+        let start = usize::try_from(start).map_err(|_| excess)?;
+        let buffer = object.bytes.as_mut().get_mut(start..);
+        let place = buffer.and_then(|buffer| buffer.get_mut(..bytes.len()));
+        place.ok_or(excess)?.copy_from_slice(bytes);
         Ok(())
     }
 
-    fn complete(self) -> Result<Transfer, ProtocolError> {
+    fn complete(self) -> Result<Transfer<B>, ProtocolError> {
         self.objects.complete()?;
         self.identities.complete()?;
         self.bytes.complete()?;
-        if self.open > 0 {
-            let announced = self.bytes.announced;
-            return Err(ProtocolError::Incomplete {
-                arrived: announced - self.open,
-                announced,
-            });
-        }
+        self.last.complete()?;
         Ok(self.transfer)
     }
 }

@@ -91,9 +91,8 @@ fn memory(guest: &mut Guest) -> Result<Memory, Failure> {
             .as_i64()
             .ok_or_else(|| Failure::Wrong(format!("no {name} in {report}")))
     };
-    // What the heap has mapped and not given out is free, if not to everybody.
     Ok(Memory {
-        used: field("used")? - (field("heap_mapped")? - field("heap_used")?),
+        used: field("used")?,
         retired: field("retired")?,
     })
 }

@@ -8,6 +8,12 @@ struct Recorder {
 }
 
 impl System for Recorder {
+    type Buffer = Vec<u8>;
+
+    fn buffer(&mut self, length: usize) -> Option<Vec<u8>> {
+        Some(vec![0; length])
+    }
+
     fn components(&mut self) -> String {
         "[]".into()
     }
