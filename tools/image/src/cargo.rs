@@ -30,8 +30,6 @@ pub(crate) struct Invocation<'a> {
     pub allocator_prefix: &'a str,
     /// Folder for the libraries that cargo puts where the next invocation overwrites them.
     pub(crate) kept: PathBuf,
-    /// Names of the packages to build.
-    pub packages: &'a BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,17 +51,19 @@ struct Target {
 }
 
 impl Invocation<'_> {
-    /// Builds the packages with `features` (each `package/feature`); tells `progress` each crate.
+    /// Builds `packages` (names) with `features` (each `package/feature`); tells `progress` each
+    /// crate.
     ///
     /// # Errors
     ///
     /// When cargo cannot be run or a crate does not compile; the compiler has said why on stderr.
     pub(crate) fn run(
         &self,
+        packages: &BTreeSet<String>,
         features: &[String],
         progress: &mut dyn FnMut(&str),
     ) -> Result<Libraries> {
-        let mut command = self.command(features);
+        let mut command = self.command(packages, features);
         let cargo = Path::new("cargo");
         let mut child = command
             .stdout(Stdio::piped())
@@ -116,7 +116,7 @@ impl Invocation<'_> {
         libraries.into_iter().map(keep).collect()
     }
 
-    fn command(&self, features: &[String]) -> Command {
+    fn command(&self, packages: &BTreeSet<String>, features: &[String]) -> Command {
         let root = &self.workspace.root;
         let mut flags: Vec<String> = FLAGS.map(str::to_owned).to_vec();
         flags.extend(self.toolchain.remap_flags(root));
@@ -136,7 +136,7 @@ impl Invocation<'_> {
                 "STRAKE_NO_ALLOC_SHIM",
                 self.allocator_symbol("35___rust_no_alloc_shim_is_unstable_v2"),
             );
-        for package in self.packages {
+        for package in packages {
             command.args(["-p", package]);
         }
         if !features.is_empty() {

@@ -1,4 +1,4 @@
-//! Runs cargo: once for all crates, and once more for each group of alternates.
+//! Runs cargo: once for all crates, and once more for each group of alternates, alone.
 
 use crate::{
     build::Options,
@@ -61,10 +61,9 @@ impl Compilation<'_> {
             toolchain: self.toolchain,
             program: &self.options.program,
             allocator_prefix: &allocator_prefix(object)?,
-            packages: &self.packages(),
             kept: self.options.out.join("cache/libraries"),
         };
-        let libraries = invocation.run(&[], progress)?;
+        let libraries = invocation.run(&self.packages(), &[], progress)?;
         let mut units = default_units(self.workspace, self.manifest, self.toolchain, &libraries)?;
         if !self.options.objects_only {
             for (variant, crates) in &self.manifest.alternates {
@@ -152,7 +151,16 @@ impl Compilation<'_> {
             .iter()
             .map(|name| format!("{name}/{variant}"))
             .collect();
-        let built = invocation.run(&features, progress)?;
+        let mut built =
+            invocation.run(&names.iter().map(ToString::to_string).collect(), &features, progress)?;
+        // Asked for alone, they would be built from fewer features of what they depend on, if
+        // something else in the system wanted those.
+        let of_the_system = |(id, library): (&String, &PathBuf)| {
+            group.iter().any(|package| package.id == *id) || libraries.get(id) == Some(library)
+        };
+        if !built.iter().all(of_the_system) {
+            built = invocation.run(&self.packages(), &features, progress)?;
+        }
         let libraries = group
             .iter()
             .filter_map(|package| Some((package.id.clone(), built.get(&package.id)?.clone())))
