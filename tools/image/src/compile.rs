@@ -151,8 +151,11 @@ impl Compilation<'_> {
             .iter()
             .map(|name| format!("{name}/{variant}"))
             .collect();
-        let mut built =
-            invocation.run(&names.iter().map(ToString::to_string).collect(), &features, progress)?;
+        let mut built = invocation.run(
+            &names.iter().map(ToString::to_string).collect(),
+            &features,
+            progress,
+        )?;
         // Asked for alone, they would be built from fewer features of what they depend on, if
         // something else in the system wanted those.
         let of_the_system = |(id, library): (&String, &PathBuf)| {

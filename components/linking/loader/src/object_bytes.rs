@@ -108,10 +108,7 @@ impl ReceivedObject {
     }
 
     fn bytes(&self) -> &[u8] {
-        self.pages
-            .as_slice()
-            .get(..self.length)
-            .unwrap_or_default()
+        self.pages.as_slice().get(..self.length).unwrap_or_default()
     }
 }
 
