@@ -20,6 +20,7 @@ use crate::{
 use alloc::{
     borrow::ToOwned,
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     vec::Vec,
 };
 use handover::{VirtualRange, layout};
@@ -27,7 +28,8 @@ use handover::{VirtualRange, layout};
 /// The set of linked components and their symbols.
 #[derive(Clone)]
 pub struct Namespace {
-    components: Vec<Option<Component>>,
+    /// Shared by clones, so that a swap copies only what it changes.
+    components: Vec<Option<Arc<Component>>>,
     exports: KeyMap<Key, Export>,
     stubs: Vec<Option<Stub>>,
     by_function: KeyMap<(ComponentId, Key), StubIndex>,
@@ -95,7 +97,7 @@ impl Namespace {
             stubs: Vec::new(),
             uses: BTreeMap::new(),
         };
-        self.set(id, Some(component));
+        self.set(id, Arc::new(component));
         Ok(id)
     }
 
@@ -137,7 +139,7 @@ impl Namespace {
                 self.free_stubs.push_back(*stub);
             }
         }
-        Some(component)
+        Some(Arc::unwrap_or_clone(component))
     }
 
     /// Takes a component out as [`Namespace::remove`] does, but keeps its stubs: somebody may hold
@@ -151,7 +153,7 @@ impl Namespace {
                 entry.component = ComponentId::NOBODY;
             }
         }
-        Some(component)
+        Some(Arc::unwrap_or_clone(component))
     }
 
     /// Replaces the object of a component: new exports, new statics, and its stubs lead to the new
@@ -271,7 +273,7 @@ impl Namespace {
             .zip(0..)
             .filter_map(|(component, number)| {
                 component
-                    .as_ref()
+                    .as_deref()
                     .map(|component| (ComponentId(number), component))
             })
     }
@@ -279,7 +281,7 @@ impl Namespace {
     /// The component with this number.
     #[must_use]
     pub fn component(&self, id: ComponentId) -> Option<&Component> {
-        self.components.get(id.0 as usize)?.as_ref()
+        self.components.get(id.0 as usize)?.as_deref()
     }
 
     /// The component with this name that others can import from.
@@ -404,14 +406,15 @@ impl Namespace {
         ComponentId(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    fn set(&mut self, id: ComponentId, component: Option<Component>) {
+    fn set(&mut self, id: ComponentId, component: Arc<Component>) {
         if let Some(slot) = self.components.get_mut(id.0 as usize) {
-            *slot = component;
+            *slot = Some(component);
         }
     }
 
     fn slot_mut(&mut self, id: ComponentId) -> Option<&mut Component> {
-        self.components.get_mut(id.0 as usize)?.as_mut()
+        let component = self.components.get_mut(id.0 as usize)?.as_mut()?;
+        Some(Arc::make_mut(component))
     }
 
     /// The stub of a function, made when there is none yet.

@@ -6,6 +6,7 @@ use crate::{
     compile::{Compilation, Compiled},
     error::{Error, Result, Violation},
     files,
+    imports::Definitions,
     iso::Iso,
     manifest::Manifest,
     members::{Candidate, Members},
@@ -194,7 +195,13 @@ fn process(
     };
     let folder = options.out.join("cache");
     let cache = Cache::open(folder, merger, toolchain.id)?;
-    let cached = cache.objects(&units)?;
+    let mut cached = cache.objects(&units)?;
+    let default = units.iter().zip(&cached);
+    let default = default.filter(|(unit, _)| unit.variant.is_empty());
+    let definitions = Definitions::of(default.map(|(_, cached)| &cached.summary));
+    for cached in &mut cached {
+        cache.complete(cached, &definitions)?;
+    }
     cache.prune(cached.iter())?;
     let candidates: Vec<Candidate> = units
         .into_iter()

@@ -3,6 +3,7 @@
 use crate::{
     error::{Error, Result},
     files,
+    imports::Definitions,
     merge::Merger,
     process::{Description, process},
     rlib,
@@ -99,6 +100,28 @@ impl Cache {
         done.into_iter().map(|(_, cached)| cached).collect()
     }
 
+    /// Gives the imports of `cached` the digests that they have in a build: makes it another object,
+    /// with ids of its own.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read or written.
+    pub(crate) fn complete(&self, cached: &mut Cached, build: &Definitions) -> Result<()> {
+        let imports = build.imports(&cached.summary);
+        let ids = imports.ids(cached.summary.ids.ids());
+        cached.summary.ids = ids.into();
+        let name = format!("{}.{:032x}.o", cached.key, imports.hash());
+        let path = self.folder.join(name);
+        if !path.exists() {
+            let mut object = files::read(&cached.object)?;
+            imports.write(&cached.summary.crate_name, &mut object, ids)?;
+            files::write_if_changed(&path, &object)?;
+            cached.fresh = true;
+        }
+        cached.object = path;
+        Ok(())
+    }
+
     fn object(&self, unit: &Unit) -> Result<Cached> {
         let library = files::read(&unit.library)?;
         let objects = rlib::objects(&unit.crate_name, &library)?;
@@ -166,12 +189,21 @@ impl Cache {
     ///
     /// When the folder cannot be read or a file not be removed.
     pub(crate) fn prune<'a>(&self, used: impl Iterator<Item = &'a Cached>) -> Result<()> {
-        let used: BTreeSet<&str> = used.map(|cached| cached.key.as_str()).collect();
+        let mut keys = BTreeSet::new();
+        let mut objects = BTreeSet::new();
+        for cached in used {
+            keys.insert(cached.key.as_str());
+            objects.insert(cached.object.as_path());
+        }
         for entry in fs::read_dir(&self.folder).map_err(Error::io("read", &self.folder))? {
             let path = entry.map_err(Error::io("read", &self.folder))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let key = name.split('.').next().unwrap_or_default();
-            if path.is_file() && !used.contains(key) && age(&path) > KEPT_UNUSED {
+            let mut parts = name.split('.');
+            let key = parts.next().unwrap_or_default();
+            // A key, the hash of the imports' digests, and the ending.
+            let is_complete = parts.count() == 2 && !name.ends_with(".debug.o");
+            let is_used = keys.contains(key) && (!is_complete || objects.contains(&*path));
+            if path.is_file() && !is_used && age(&path) > KEPT_UNUSED {
                 fs::remove_file(&path).map_err(Error::io("remove", &path))?;
             }
         }

@@ -31,6 +31,7 @@ mod files;
 mod frames;
 mod functions;
 mod identity;
+mod imports;
 mod iso;
 pub mod list;
 pub mod manifest;

@@ -18,7 +18,7 @@ use crate::{
 use digests::Analysis;
 use linker::format::{
     Record as _, Span,
-    metadata::{self, Class, Header, Item, NO_INDEX, SECTION},
+    metadata::{self, Class, Header, Item, ItemKind, NO_INDEX, SECTION},
 };
 
 /// What is known of an object before it is looked at.
@@ -210,10 +210,19 @@ impl<'a> Subject<'a> {
                     symbol: name,
                     index: count(index + 1),
                     weak,
+                    digest: self.digest(key),
                 });
             }
         }
         (exports, imports)
+    }
+
+    /// Digest of the function or static with this key.
+    fn digest(&self, key: u64) -> u64 {
+        let defined = [ItemKind::Function as u32, ItemKind::Static as u32];
+        let mut items = self.items.iter();
+        let item = items.find(|item| item.key == key && defined.contains(&item.kind));
+        item.map_or(0, |item| item.digest)
     }
 
     /// Rules that this repository's crates keep, so that each part of them can be replaced.

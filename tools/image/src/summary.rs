@@ -55,6 +55,8 @@ pub struct Export {
     pub index: u32,
     /// Whether it gives way to another definition.
     pub weak: bool,
+    /// Digest of its shape; 0 if the compiler left no type information.
+    pub digest: u64,
 }
 
 /// A symbol that others have to define.

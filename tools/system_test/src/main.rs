@@ -15,6 +15,7 @@ mod guest;
 mod host;
 mod json;
 mod plan;
+mod pushing;
 mod suites;
 
 use plan::{Options, Totals};

@@ -5,11 +5,12 @@ mod commands;
 mod crash;
 mod debug;
 mod figures;
+mod objects;
 mod replace;
 mod run;
 mod second_port;
 mod shell;
-mod swap;
+pub(crate) mod swap;
 mod tasks;
 mod tutorial;
 
@@ -25,6 +26,7 @@ pub(crate) const ALL: &[Suite] = &[
     debug::SUITE,
     figures::SUITE,
     second_port::SUITE,
+    objects::SUITE,
     swap::SUITE,
     tasks::SUITE,
     replace::EDITS,

@@ -79,7 +79,7 @@ fn perform(request: &Request) -> Result<Report, Refusal> {
     let mut remarks = Remarks::default();
     plan::compare_all(&mut parsed, &mut remarks)?;
     meter.done(Step::Compare)?;
-    plan::check_survivors(&live, &archive, request, &parsed)?;
+    plan::check_survivors(&live, &archive, request, &parsed, &mut remarks)?;
     meter.done(Step::Survivors)?;
     let built = build::build(&live, &parsed, &mut meter)?;
     let swapped: Vec<String> = parsed.iter().map(|it| it.found.name.clone()).collect();
@@ -87,6 +87,7 @@ fn perform(request: &Request) -> Result<Report, Refusal> {
         swapped: swapped.clone(),
         kept_old: built.kept_old.clone(),
         initial_values: remarks.initial_values,
+        stale_lines: remarks.stale_lines,
         next_run: parsed
             .iter()
             .filter(|it| it.targets.is_empty())
@@ -175,12 +176,13 @@ pub fn identities() -> Result<Vec<Identity>, LoadError> {
     let live = loader::snapshot()?;
     let archive = loader::archive()?;
     let mut found: Vec<Identity> = Vec::new();
-    let mut add = |name: &str, version: &str, content_id| {
+    let mut add = |name: &str, version: &str, content_id, exact_id| {
         if !found.iter().any(|known: &Identity| known.name == name) {
             found.push(Identity {
                 name: name.into(),
                 version: version.into(),
                 content_id,
+                exact_id,
             });
         }
     };
@@ -188,14 +190,16 @@ pub fn identities() -> Result<Vec<Identity>, LoadError> {
         .all_loaded()
         .filter(|(_, loaded)| !loaded.is_application())
     {
-        add(&loaded.name, &loaded.version, loaded.content_id);
+        let (content_id, exact_id) = (loaded.content_id, loaded.exact_id);
+        add(&loaded.name, &loaded.version, content_id, exact_id);
     }
     for ObjectBytesOf { name, bytes } in &live.overrides {
         if let Some(metadata) = linker::Symbols::parse(bytes)
             .ok()
             .and_then(|it| it.metadata())
         {
-            add(name, metadata.version, metadata.header.content_id);
+            let header = &metadata.header;
+            add(name, metadata.version, header.content_id, header.exact_id);
         }
     }
     for member in archive
@@ -207,6 +211,7 @@ pub fn identities() -> Result<Vec<Identity>, LoadError> {
             archive.text(member.name),
             archive.text(member.version),
             member.content_id,
+            member.exact_id,
         );
     }
     Ok(found)

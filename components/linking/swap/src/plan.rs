@@ -1,7 +1,7 @@
 //! What a request means for what is linked now: which object takes the place of which component, and
 //! whether it may. Only reads.
 
-use crate::{Reason, Refusal, Request, constants, find::Found};
+use crate::{Identity, Reason, Refusal, Request, constants, find::Found};
 use alloc::{
     borrow::ToOwned,
     format,
@@ -51,6 +51,8 @@ impl Target {
 #[derive(Default)]
 pub(crate) struct Remarks {
     pub(crate) initial_values: Vec<String>,
+    /// Components that stay, and whose lines in panic messages are not those of the new build.
+    pub(crate) stale_lines: Vec<String>,
 }
 
 /// Parses the objects, checks origin and rights, and finds what each replaces. Leaves out those
@@ -199,6 +201,7 @@ pub(crate) fn check_survivors(
     archive: &Archive<'_>,
     request: &Request,
     parsed: &[Parsed<'_>],
+    remarks: &mut Remarks,
 ) -> Result<(), Refusal> {
     let replaced: Vec<ComponentId> = parsed
         .iter()
@@ -211,7 +214,9 @@ pub(crate) fn check_survivors(
             .component(id)
             .is_some_and(|component| component.exported);
         if exported && !request.build.is_empty() {
-            check_identity(request, survivor)?;
+            if check_identity(request, survivor)?.exact_id != survivor.exact_id {
+                remarks.stale_lines.push(survivor.name.clone());
+            }
         }
         let Some(metadata) = survivor.metadata() else {
             continue;
@@ -248,20 +253,19 @@ fn check_shapes(survivor: &Metadata<'_>, new: &Metadata<'_>) -> Result<(), Refus
     }
 }
 
-fn check_identity(request: &Request, survivor: &Loaded) -> Result<(), Refusal> {
-    let expected = request
-        .build
-        .iter()
-        .find(|it| it.name == survivor.name && it.version == survivor.version)
-        .map(|identity| identity.content_id);
-    if expected == Some(survivor.content_id) {
-        return Ok(());
+/// The new build's identity of a component that stays; refused if it is not of that build.
+fn check_identity<'r>(request: &'r Request, survivor: &Loaded) -> Result<&'r Identity, Refusal> {
+    let found = survivor.content_id;
+    let mut build = request.build.iter();
+    let expected = build.find(|it| it.name == survivor.name && it.version == survivor.version);
+    match expected {
+        Some(identity) if identity.content_id == found => Ok(identity),
+        other => {
+            let expected = other.map(|identity| identity.content_id);
+            let reason = Reason::NotOfTheBuild { found, expected };
+            Err(Refusal::new(&survivor.name, reason))
+        }
     }
-    let reason = Reason::NotOfTheBuild {
-        found: survivor.content_id,
-        expected,
-    };
-    Err(Refusal::new(&survivor.name, reason))
 }
 
 /// What the archive would load later must be of the new build too.

@@ -24,6 +24,8 @@ pub struct Report {
     pub slots: usize,
     /// Statics whose initial value the new build changes: their running values stay.
     pub initial_values: Vec<String>,
+    /// Components that stay although their panic messages name lines of an older source.
+    pub stale_lines: Vec<String>,
     /// Applications whose next run uses the new build, without one running now.
     pub next_run: Vec<String>,
     /// Tasks that are still in replaced code.
@@ -95,6 +97,7 @@ impl Report {
             self.slots, self.dry_run
         )?;
         list(out, "initial_values", &self.initial_values)?;
+        list(out, "stale_lines", &self.stale_lines)?;
         list(out, "next_run", &self.next_run)?;
         out.write_str(",\"in_retired\":[")?;
         for (index, task) in self.in_retired.iter().enumerate() {

@@ -33,6 +33,8 @@ pub struct Identity {
     pub version: String,
     /// Its content id.
     pub content_id: u128,
+    /// Its exact id.
+    pub exact_id: u128,
 }
 
 /// A component and the object that is to replace it.

@@ -35,6 +35,7 @@ impl System for Running {
             name: identity.name,
             version: identity.version,
             content_id: identity.content_id,
+            exact_id: identity.exact_id,
         });
         let request = Request {
             items: items.collect(),
@@ -52,6 +53,7 @@ fn list(builds: &[Identity]) -> String {
         name,
         version,
         content_id,
+        exact_id,
     } in builds
     {
         if json.len() > 1 {
@@ -60,7 +62,7 @@ fn list(builds: &[Identity]) -> String {
         // Names are identifiers and versions have no quotes; writing to a string cannot fail.
         let _ = write!(
             json,
-            r#"{{"name":"{name}","version":"{version}","id":"{content_id:032x}"}}"#
+            r#"{{"name":"{name}","version":"{version}","id":"{content_id:032x}","exact_id":"{exact_id:032x}"}}"#
         );
     }
     json + "]"

@@ -28,7 +28,7 @@ pub use message::{Answer, Request, identity_frames};
 pub use receiver::{Identity, Object, Receiver, System, Transfer};
 
 /// Version of the protocol; both sides must have the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Most bytes that one transfer may have, all objects together.
 pub const MAX_TRANSFER: u64 = 32 << 20;

@@ -119,6 +119,7 @@ impl<'a> Request<'a> {
                     put_text(&mut payload, &identity.name);
                     put_text(&mut payload, &identity.version);
                     payload.extend_from_slice(&identity.content_id.to_le_bytes());
+                    payload.extend_from_slice(&identity.exact_id.to_le_bytes());
                 }
                 IDENTITIES
             }
@@ -175,7 +176,7 @@ impl<'a> Request<'a> {
 
 /// Splits a list of identities into pieces that fit a frame each.
 pub fn identity_frames(identities: &[Identity]) -> impl Iterator<Item = Vec<Identity>> + '_ {
-    // Two texts with their lengths, and an id. A name is an identifier; the longest on the package
+    // Two texts with their lengths, and two ids. A name is an identifier; the longest on the package
     // registry has 64 characters.
     const PER_FRAME: usize = crate::MAX_PAYLOAD / 256;
     identities.chunks(PER_FRAME).map(<[Identity]>::to_vec)
@@ -188,6 +189,7 @@ fn identities(fields: &mut Fields<'_>) -> Result<Vec<Identity>, ProtocolError> {
             name: fields.text()?.into(),
             version: fields.text()?.into(),
             content_id: fields.u128()?,
+            exact_id: fields.u128()?,
         });
     }
     Ok(identities)
@@ -258,6 +260,7 @@ mod tests {
             name: "klog".into(),
             version: "0.1.0".into(),
             content_id: u128::MAX - 1,
+            exact_id: u128::MAX - 2,
         };
         vec![
             Request::Hello { version: 1 },

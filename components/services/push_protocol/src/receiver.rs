@@ -55,6 +55,8 @@ pub struct Identity {
     pub version: String,
     /// Its content id.
     pub content_id: u128,
+    /// Its exact id: another one with the same content id means other lines in panic messages.
+    pub exact_id: u128,
 }
 
 /// Reads a client's bytes, collects a transfer, has it carried out and answers.

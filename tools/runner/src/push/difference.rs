@@ -122,6 +122,7 @@ fn identity(member: &Candidate) -> Result<Identity, PushError> {
         name: member.unit.name.clone(),
         version: member.unit.version.clone(),
         content_id: parse_id(&member.cached.summary.ids.content)?,
+        exact_id: parse_id(&member.cached.summary.ids.exact)?,
     })
 }
 

@@ -4,6 +4,7 @@ use crate::{
     failure::{Failure, Verdict, contains, ensure, equal},
     guest::Guest,
     plan::{Suite, Tests},
+    pushing::{connect, object, wrong},
     suites::swap::state_hash,
 };
 use push_protocol::{MAX_PAYLOAD, Object, Request, SessionId};
@@ -11,13 +12,7 @@ use runner::{
     Boot, Machine,
     push::{Client, PushError},
 };
-use serde_json::Value;
-use std::{
-    fs,
-    io::Write,
-    os::unix::net::UnixStream,
-    time::{Duration, Instant},
-};
+use std::{io::Write, os::unix::net::UnixStream};
 
 pub(crate) const SUITE: Suite = Suite {
     name: "second_port",
@@ -33,30 +28,9 @@ pub(crate) const SUITE: Suite = Suite {
             ("a_transfer_without_a_commit_changes_nothing", no_commit),
             ("a_second_client_is_told", second_client),
             ("a_stranger_in_the_line_changes_nothing", stranger),
-            ("rubbish_for_an_object_is_refused_by_name", rubbish),
-            ("a_truncated_object_is_refused_by_name", truncated),
-            ("a_component_nobody_knows_is_refused", unknown),
         ],
     ),
 };
-
-/// QEMU notices only by and by that a client has gone.
-const HANG_UP: Duration = Duration::from_secs(20);
-
-fn connect(guest: &Guest) -> Result<Client, Failure> {
-    let end = Instant::now() + HANG_UP;
-    loop {
-        match Client::connect(&guest.second_port()) {
-            Ok(client) => return Ok(client),
-            Err(PushError::Silent { .. } | PushError::Io { .. }) if Instant::now() < end => {}
-            Err(error) => return Err(wrong(&error)),
-        }
-    }
-}
-
-fn wrong(error: &PushError) -> Failure {
-    Failure::Wrong(error.to_string())
-}
 
 fn raw(guest: &Guest, bytes: &[u8]) -> Verdict {
     let sent = UnixStream::connect(guest.second_port()).and_then(|mut line| line.write_all(bytes));
@@ -70,35 +44,6 @@ fn frame(request: &Request<'_>, session: u64, sequence: u32) -> Result<Vec<u8>, 
         .encode(&mut bytes);
     encoded.map_err(|error| Failure::Wrong(error.to_string()))?;
     Ok(bytes)
-}
-
-/// Pushes these objects and returns the refusal, after which the system is as it was.
-fn refused(guest: &mut Guest, name: &str, bytes: Vec<u8>) -> Result<String, Failure> {
-    let before = state_hash(guest)?;
-    let object = Object {
-        name: name.into(),
-        bytes,
-    };
-    let mut client = connect(guest)?;
-    client
-        .transfer(&[object], &[])
-        .map_err(|error| wrong(&error))?;
-    let document = client.commit(false).map_err(|error| wrong(&error))?;
-    let report: Value = serde_json::from_str(&document)
-        .map_err(|error| Failure::Wrong(format!("{error} in {document:?}")))?;
-    equal(&report["ok"], &Value::Bool(false))?;
-    equal(&report["refused"]["component"], &Value::from(name))?;
-    drop(client);
-    equal(state_hash(guest)?, before)?;
-    Ok(report["refused"]["reason"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned())
-}
-
-fn object(name: &str) -> Result<Vec<u8>, Failure> {
-    let path = format!("build/objects/{name}.o");
-    fs::read(&path).map_err(|error| Failure::Wrong(format!("{path}: {error}")))
 }
 
 fn list(guest: &mut Guest) -> Verdict {
@@ -179,23 +124,4 @@ fn stranger(guest: &mut Guest) -> Verdict {
     raw(guest, &[hello, begin, commit].concat())?;
     list(guest)?;
     equal(state_hash(guest)?, before)
-}
-
-fn rubbish(guest: &mut Guest) -> Verdict {
-    let reason = refused(guest, "klog", b"not an object at all".repeat(50))?;
-    ensure(!reason.is_empty(), || "no reason".into())
-}
-
-fn truncated(guest: &mut Guest) -> Verdict {
-    let whole = object("klog=alternate")?;
-    for part in [1, 4, 7] {
-        let cut = whole.get(..whole.len() * part / 8).unwrap_or_default();
-        let reason = refused(guest, "klog", cut.to_vec())?;
-        ensure(!reason.is_empty(), || "no reason".into())?;
-    }
-    Ok(())
-}
-
-fn unknown(guest: &mut Guest) -> Verdict {
-    refused(guest, "nowhere", object("klog=alternate")?).map(drop)
 }

@@ -74,6 +74,7 @@ fn transfer() -> Transfer {
             name: "log".into(),
             version: "0.4.1".into(),
             content_id: 5,
+            exact_id: 6,
         }],
         dry_run: false,
     }
