@@ -213,10 +213,11 @@ pub(crate) fn check_survivors(
             .namespace
             .component(id)
             .is_some_and(|component| component.exported);
-        if exported && !request.build.is_empty() {
-            if check_identity(request, survivor)?.exact_id != survivor.exact_id {
-                remarks.stale_lines.push(survivor.name.clone());
-            }
+        if exported
+            && !request.build.is_empty()
+            && check_identity(request, survivor)?.exact_id != survivor.exact_id
+        {
+            remarks.stale_lines.push(survivor.name.clone());
         }
         let Some(metadata) = survivor.metadata() else {
             continue;
