@@ -22,22 +22,29 @@ pub(crate) fn map_new(range: VirtualRange, flags: PageTableFlags) -> Result<(), 
         Err(FrameError::Fragmented { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    for page in pages(range) {
+    map_each(range, Frames::Free, |page| {
         let one = VirtualRange {
             start: page,
             end: page + PAGE,
         };
-        let mapped = frames::allocate(1, PAGE)
-            .map_err(Into::into)
-            .and_then(|f| map_owned(one, f, flags));
-        if let Err(error) = mapped {
-            unmap(
-                VirtualRange {
-                    start: range.start,
-                    end: page,
-                },
-                Frames::Free,
-            );
+        map_owned(one, frames::allocate(1, PAGE)?, flags)
+    })
+}
+
+/// Maps the pages of `range` one after the other. On failure nothing stays mapped, and `frames` says
+/// what becomes of the frames behind the pages before.
+fn map_each(
+    range: VirtualRange,
+    frames: Frames,
+    mut map: impl FnMut(u64) -> Result<(), MappingError>,
+) -> Result<(), MappingError> {
+    for page in pages(range) {
+        if let Err(error) = map(page) {
+            let mapped = VirtualRange {
+                start: range.start,
+                end: page,
+            };
+            unmap(mapped, frames);
             return Err(error);
         }
     }
@@ -61,22 +68,11 @@ pub(crate) fn map_physical(
     frames: PhysicalRange,
     flags: PageTableFlags,
 ) -> Result<(), MappingError> {
-    for page in pages(range) {
+    map_each(range, Frames::Keep, |page| {
         let entry = Entry::new(frames.start + (page - range.start), flags);
         // The lock is taken anew for each page, so that interrupts wait for one page only.
-        let mapped = SPACE.lock().map_page(page, entry);
-        if let Err(error) = mapped {
-            unmap(
-                VirtualRange {
-                    start: range.start,
-                    end: page,
-                },
-                Frames::Keep,
-            );
-            return Err(error);
-        }
-    }
-    Ok(())
+        SPACE.lock().map_page(page, entry)
+    })
 }
 
 /// Maps the pages of `target` a second time, at `range`.
@@ -85,26 +81,15 @@ pub(crate) fn map_alias(
     target: VirtualRange,
     flags: PageTableFlags,
 ) -> Result<(), MappingError> {
-    for page in pages(range) {
+    map_each(range, Frames::Keep, |page| {
         let address = target.start + (page - range.start);
-        let mapped = match table::walk(address) {
+        match table::walk(address) {
             (Level::Page, entry) if entry.is_present() => SPACE
                 .lock()
                 .map_page(page, Entry::new(entry.frame(), flags)),
             _ => Err(MappingError::NotMapped { address }),
-        };
-        if let Err(error) = mapped {
-            unmap(
-                VirtualRange {
-                    start: range.start,
-                    end: page,
-                },
-                Frames::Keep,
-            );
-            return Err(error);
         }
-    }
-    Ok(())
+    })
 }
 
 /// What becomes of the frames of unmapped pages.
