@@ -36,6 +36,7 @@ pub(crate) const SUITE: Suite = Suite {
             ("uptime_grows", uptime),
             ("time_measures_a_command", time),
             ("sleep_waits", sleep),
+            ("bench_measures_every_operation", bench),
             ("head_wc_and_yes_work_in_pipes", pipes),
             ("ctrl_c_ends_a_command", ctrl_c),
             ("every_run_is_an_instance_of_its_own", instances),
@@ -66,6 +67,28 @@ fn help(guest: &mut Guest) -> Verdict {
     )?;
     let shown = guest.run("help")?;
     wanted.iter().try_for_each(|name| contains(&shown, name))
+}
+
+fn bench(guest: &mut Guest) -> Verdict {
+    let rows = guest.json("bench --json")?;
+    let rows = items(&rows)?;
+    ensure(rows.len() >= 12, || format!("{} operations", rows.len()))?;
+    for row in rows {
+        let fields = [
+            ("name", Kind::Text),
+            ("ticks", Kind::Count),
+            ("summary", Kind::Text),
+        ];
+        has_fields(row, &fields)?;
+    }
+    let spawn = rows.iter().find(|row| row["name"] == "spawn");
+    let spawn = spawn.ok_or_else(|| Failure::Wrong("no row for spawn".into()))?;
+    ensure(count(spawn, "ticks")? > 0, || {
+        format!("nothing measured: {spawn}")
+    })?;
+    let (ok, output) = guest.succeeds("bench no-such-operation")?;
+    ensure(!ok, || "an unknown operation was measured".into())?;
+    contains(&output, "no-such-operation")
 }
 
 fn explains_itself(guest: &mut Guest) -> Verdict {

@@ -1,0 +1,149 @@
+//! Measures what the system does, in ticks of the time-stamp counter; with instructions counted,
+//! these are executed instructions.
+//!
+//! Each operation is warmed up and then repeated in batches; the figure is that of the cheapest batch,
+//! without the cost of an empty loop: what interrupts and other tasks add is not the operation's.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod measure;
+mod memory;
+mod services;
+mod tasks;
+mod unwinding;
+
+use alloc::string::String;
+use application::{
+    Arguments, ExitCode, Json, Operands, OptionSpec, Usage, application, eprintln, println,
+};
+use measure::{Cost, Outcome};
+
+application! {
+    usage: Usage {
+        name: "bench",
+        summary: "measure what the system does",
+        operands: Operands::new("[OPERATION]…", 0, usize::MAX),
+        options: &[OptionSpec::JSON],
+        notes: &[
+            "Ticks are those of the time-stamp counter, for one operation; when QEMU counts",
+            "instructions (make run ICOUNT=1), they are executed instructions.",
+        ],
+        exit_codes: &[(1, "an operation failed, or is not known")],
+        ..Usage::NONE
+    },
+    main: main,
+}
+
+/// An operation.
+struct Operation {
+    /// What the user types.
+    name: &'static str,
+    /// What is measured.
+    summary: &'static str,
+    /// Measures it.
+    measure: fn() -> Outcome,
+}
+
+const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "null-call",
+        summary: "call of a function of another component that reads a word",
+        measure: services::null_call,
+    },
+    Operation {
+        name: "yield",
+        summary: "yield, one way between two tasks",
+        measure: tasks::yield_now,
+    },
+    Operation {
+        name: "spawn",
+        summary: "spawn a task, run it, let it end, join it",
+        measure: tasks::spawn,
+    },
+    Operation {
+        name: "application",
+        summary: "load, link, run and unload hello",
+        measure: services::application,
+    },
+    Operation {
+        name: "map-4k",
+        summary: "map, touch and unmap 4 KiB",
+        measure: memory::map_4k,
+    },
+    Operation {
+        name: "map-64k",
+        summary: "map, touch and unmap 64 KiB",
+        measure: memory::map_64k,
+    },
+    Operation {
+        name: "map-1m",
+        summary: "map, touch and unmap 1 MiB",
+        measure: memory::map_1m,
+    },
+    Operation {
+        name: "ipc",
+        summary: "round trip between two tasks over two channels",
+        measure: tasks::round_trip,
+    },
+    Operation {
+        name: "heap",
+        summary: "allocate and free 64 bytes",
+        measure: memory::heap,
+    },
+    Operation {
+        name: "heap-100",
+        summary: "allocate 100 times 64 bytes, then free them, for one",
+        measure: memory::heap_batch,
+    },
+    Operation {
+        name: "catch",
+        summary: "unwind to a catch, one frame",
+        measure: unwinding::one_frame,
+    },
+    Operation {
+        name: "unwind-50",
+        summary: "unwind over 50 frames, each with a drop",
+        measure: unwinding::fifty_drops,
+    },
+];
+
+fn main(arguments: &Arguments) -> ExitCode {
+    let wanted: &[String] = arguments.operands();
+    if let Some(unknown) = wanted
+        .iter()
+        .find(|name| OPERATIONS.iter().all(|it| it.name != name.as_str()))
+    {
+        eprintln!("bench: there is no operation '{unknown}'; without one, all are measured");
+        return ExitCode::FAILURE;
+    }
+    let json = arguments.has("json");
+    let mut rows = alloc::vec::Vec::new();
+    let mut code = ExitCode::SUCCESS;
+    for operation in OPERATIONS {
+        if !wanted.is_empty() && wanted.iter().all(|name| name != operation.name) {
+            continue;
+        }
+        match (operation.measure)() {
+            Ok(cost) if json => rows.push(describe(operation, cost)),
+            Ok(cost) => println!("{:<12} {:>9}  {}", operation.name, cost, operation.summary),
+            Err(reason) => {
+                eprintln!("bench: {}: {reason}", operation.name);
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    if json {
+        println!("{}", Json::array(rows));
+    }
+    code
+}
+
+fn describe(operation: &Operation, cost: Cost) -> Json {
+    Json::object([
+        ("name", operation.name.into()),
+        ("ticks", cost.ticks().into()),
+        ("summary", operation.summary.into()),
+    ])
+}

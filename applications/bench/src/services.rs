@@ -1,0 +1,25 @@
+//! Calls between components, and whole applications.
+
+use crate::measure::{Outcome, cost, fallible_cost};
+use alloc::{format, string::String, sync::Arc, vec};
+use application::ExitCode;
+use core::hint::black_box;
+use task::NullStreams;
+
+pub(crate) fn null_call() -> Outcome {
+    Ok(cost(10_000, || {
+        black_box(cpu::current_cpu());
+    }))
+}
+
+pub(crate) fn application() -> Outcome {
+    let words = vec![String::from("hello")];
+    fallible_cost(20, || {
+        let child = application::run(&words, Arc::new(NullStreams));
+        match child.map(application::Child::wait) {
+            Ok(ExitCode::SUCCESS) => Ok(()),
+            Ok(ExitCode(code)) => Err(format!("hello ended with {code}")),
+            Err(error) => Err(format!("{error}")),
+        }
+    })
+}

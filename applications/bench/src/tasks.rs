@@ -1,0 +1,48 @@
+//! Tasks: switches, their whole life, messages between two.
+
+use crate::measure::{Outcome, cost, fallible_cost, per};
+use alloc::{format, string::String, sync::Arc};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+pub(crate) fn yield_now() -> Outcome {
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&stop);
+    let other = task::spawn("bench yield", move || {
+        while !seen.load(Ordering::Relaxed) {
+            task::yield_now();
+        }
+    })
+    .map_err(|error| format!("{error}"))?;
+    // Each yield comes back when the other task has yielded too.
+    let both = cost(500, task::yield_now);
+    stop.store(true, Ordering::Relaxed);
+    other.join().map_err(|failure| format!("{failure}"))?;
+    Ok(per(both, 2))
+}
+
+pub(crate) fn spawn() -> Outcome {
+    fallible_cost(100, || -> Result<(), String> {
+        let handle = task::spawn("bench", || {}).map_err(|error| format!("{error}"))?;
+        handle.join().map_err(|failure| format!("{failure}"))
+    })
+}
+
+pub(crate) fn round_trip() -> Outcome {
+    let (question, questions) = channel::bounded::<u64>(1);
+    let (answer, answers) = channel::bounded::<u64>(1);
+    let other = task::spawn("bench answer", move || {
+        while let Ok(number) = questions.receive() {
+            if answer.send(number).is_err() {
+                break;
+            }
+        }
+    })
+    .map_err(|error| format!("{error}"))?;
+    let cost = fallible_cost(200, || -> Result<(), &str> {
+        question.send(1).map_err(|_| "nobody listens")?;
+        answers.receive().map_err(|_| "nobody answers").map(drop)
+    });
+    drop(question);
+    other.join().map_err(|failure| format!("{failure}"))?;
+    cost
+}
