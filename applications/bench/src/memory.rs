@@ -36,15 +36,15 @@ fn map(bytes: usize, operations: u64) -> Outcome {
 
 pub(crate) fn heap() -> Outcome {
     Ok(cost(1000, || {
-        black_box(Box::new([0_u8; 64]));
+        black_box(Box::<[u8; 64]>::new_uninit());
     }))
 }
 
 pub(crate) fn heap_batch() -> Outcome {
-    let mut held: Vec<Box<[u8; 64]>> = Vec::with_capacity(100);
+    let mut held = Vec::with_capacity(100);
     let all: Cost = cost(20, || {
         for _ in 0..100 {
-            held.push(black_box(Box::new([0; 64])));
+            held.push(black_box(Box::<[u8; 64]>::new_uninit()));
         }
         held.clear();
     });

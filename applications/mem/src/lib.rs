@@ -78,6 +78,7 @@ fn describe(memory: &Memory) -> Json {
         ("page_tables", (mappings.page_tables * PAGE).into()),
         ("heap_mapped", heap.mapped.into()),
         ("heap_used", heap.used.into()),
+        ("heap_at_hand", heap.at_hand.into()),
         ("heap_failures", heap.failures.into()),
         ("retired", (*retired).into()),
         (
@@ -112,6 +113,7 @@ fn print(memory: &Memory) {
     line("  page tables", mappings.page_tables * PAGE);
     line("heap, mapped", heap.mapped);
     line("heap, used", heap.used);
+    line("heap, at hand", heap.at_hand);
     line("heap, failed requests", heap.failures);
     println!("{:<24} {retired:>12}", "retired versions");
     line("leaks", faults::total_leaks());

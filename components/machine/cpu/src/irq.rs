@@ -54,6 +54,7 @@ pub struct InterruptsOff {
 
 impl InterruptsOff {
     /// Turns interrupts off.
+    #[inline]
     pub fn new() -> Self {
         let were_enabled = interrupts::are_enabled();
         if were_enabled {
@@ -79,6 +80,7 @@ impl Default for InterruptsOff {
 }
 
 impl Drop for InterruptsOff {
+    #[inline]
     fn drop(&mut self) {
         if self.were_enabled {
             interrupts::enable();
@@ -113,6 +115,7 @@ impl<T: ?Sized> IrqMutex<T> {
     ///
     /// When this CPU holds the lock already: it would wait for ever.
     #[track_caller]
+    #[inline]
     pub fn lock(&self) -> IrqGuard<'_, T> {
         loop {
             if let Some(guard) = self.try_lock() {
@@ -124,6 +127,7 @@ impl<T: ?Sized> IrqMutex<T> {
     }
 
     /// Takes the lock if it is free.
+    #[inline]
     pub fn try_lock(&self) -> Option<IrqGuard<'_, T>> {
         let interrupts = InterruptsOff::new();
         let value = self.value.try_lock()?;
@@ -138,6 +142,8 @@ impl<T: ?Sized> IrqMutex<T> {
     /// The holder keeps interrupts off and so stays on its CPU: if it is this one, it can only be
     /// the caller itself, or the code that the caller interrupted by an exception.
     #[track_caller]
+    #[cold]
+    #[inline(never)]
     #[expect(clippy::panic, reason = "the alternative is a silent deadlock")]
     fn check_not_ours(&self) {
         let off = InterruptsOff::new();
@@ -178,6 +184,7 @@ impl<T: ?Sized> DerefMut for IrqGuard<'_, T> {
 }
 
 impl<T: ?Sized> Drop for IrqGuard<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         self.holder.store(NOBODY, Ordering::Relaxed);
     }

@@ -31,7 +31,7 @@ pub use irq::{
     InterruptsOff, IrqGuard, IrqMutex, enable_interrupts, halt, interrupts_enabled,
     wait_for_interrupt, without_interrupts,
 };
-pub use local::{CpuId, Local, current_cpu, local};
+pub use local::{CpuId, Local, current_cpu, heap_word, local};
 pub use preemption::{PreemptionGuard, preemption_enabled};
 pub use tables::{CpuTables, IST_SIZE, InterruptStack, kernel_code_selector};
 

@@ -36,10 +36,15 @@ pub struct Local {
     pub reschedule: AtomicBool,
     /// The running task, as a number that only `task` understands; 0 before there are tasks.
     pub current_task: AtomicUsize,
+    /// Address of the CPU's share of the heap, which only `heap` understands; 0 before it has one
+    /// and while an interrupt handler is active, which must not use what it may have interrupted.
+    pub heap: AtomicUsize,
 }
 
 /// Offset of `preemption_disabled`, for single instructions through GS.
 pub(crate) const PREEMPTION_OFFSET: usize = core::mem::offset_of!(Local, preemption_disabled);
+/// Offset of `heap`.
+const HEAP_OFFSET: usize = core::mem::offset_of!(Local, heap);
 
 impl Local {
     pub(crate) const fn new() -> Self {
@@ -50,6 +55,7 @@ impl Local {
             interrupt_nesting: AtomicU32::new(0),
             reschedule: AtomicBool::new(false),
             current_task: AtomicUsize::new(0),
+            heap: AtomicUsize::new(0),
         }
     }
 
@@ -62,6 +68,7 @@ impl Local {
 
     /// The CPU that the block belongs to.
     #[must_use]
+    #[inline]
     pub fn id(&self) -> CpuId {
         CpuId(self.id.load(Ordering::Relaxed))
     }
@@ -69,6 +76,7 @@ impl Local {
 
 /// The block of the CPU that runs this.
 #[must_use]
+#[inline]
 pub fn local() -> &'static Local {
     let block: *const Local;
     // SAFETY: this component's start hook runs before any other code here and points GS to a block
@@ -81,8 +89,22 @@ pub fn local() -> &'static Local {
     unsafe { &*block }
 }
 
+/// [`Local::heap`] of the CPU that runs this, in one instruction.
+#[must_use]
+#[inline]
+pub fn heap_word() -> usize {
+    let word;
+    // SAFETY: GS points to this CPU's block, and the offset is that of a word in it.
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) word, const HEAP_OFFSET,
+            options(nostack, preserves_flags, readonly));
+    }
+    word
+}
+
 /// The CPU that runs this.
 #[must_use]
+#[inline]
 pub fn current_cpu() -> CpuId {
     local().id()
 }

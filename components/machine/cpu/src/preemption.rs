@@ -14,6 +14,7 @@ pub struct PreemptionGuard {
 
 impl PreemptionGuard {
     /// Disables preemption.
+    #[inline]
     pub fn new() -> Self {
         // One instruction, so that the count changed is that of the CPU that runs it.
         // SAFETY: GS points to this CPU's block, and the offset is that of a 32-bit counter in it.
@@ -33,6 +34,7 @@ impl Default for PreemptionGuard {
 }
 
 impl Drop for PreemptionGuard {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: as in `new`, which added what is taken away here.
         unsafe {

@@ -171,23 +171,25 @@ extern "C-unwind" fn dispatch(frame: &mut TrapFrame) {
 /// A device's interrupt is being handled. Dropping it ends the interrupt, in a panic too.
 struct Active {
     vector: u8,
+    /// The CPU's share of the heap, which the handler goes without.
+    heap: usize,
 }
 
 impl Active {
     fn new(vector: u8) -> Self {
-        cpu::local()
-            .interrupt_nesting
-            .fetch_add(1, Ordering::Relaxed);
-        Self { vector }
+        let local = cpu::local();
+        local.interrupt_nesting.fetch_add(1, Ordering::Relaxed);
+        let heap = local.heap.swap(0, Ordering::Relaxed);
+        Self { vector, heap }
     }
 }
 
 impl Drop for Active {
     fn drop(&mut self) {
         hooks::end_of_interrupt(self.vector);
-        cpu::local()
-            .interrupt_nesting
-            .fetch_sub(1, Ordering::Relaxed);
+        let local = cpu::local();
+        local.heap.store(self.heap, Ordering::Relaxed);
+        local.interrupt_nesting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

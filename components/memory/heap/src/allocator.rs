@@ -11,29 +11,35 @@ use handover::VirtualRange;
 use mappings::MappingError;
 use talc::{DefaultBinning, base::Talc};
 
-use crate::segments::{self, Segments};
+use crate::{
+    class::Class,
+    magazines::{self, Chain, Depot},
+    segments::{self, Segments},
+};
 
 /// The heap. All values of this type are the same heap.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Heap;
 
-/// `Talc` holds pointers into the segments, which it owns.
-struct Inner(Talc<Segments, DefaultBinning>);
+/// Both hold pointers into the segments, which they own.
+struct Inner(Talc<Segments, DefaultBinning>, Depot);
 
 // SAFETY: the segments that the pointers lead to belong to the allocator alone, and any CPU may use
 // it under the lock.
 unsafe impl Send for Inner {}
 
 #[used]
-static HEAP: IrqMutex<Inner> = IrqMutex::new(Inner(Talc::new(Segments::new())));
+static HEAP: IrqMutex<Inner> = IrqMutex::new(Inner(Talc::new(Segments::new()), Depot::new()));
 #[used]
 static FAILURES: AtomicUsize = AtomicUsize::new(0);
 
 /// What the heap holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeapStatistics {
-    /// Bytes that are allocated.
+    /// Bytes that are allocated, small allocations rounded up to the size of their class.
     pub used: usize,
+    /// Bytes of free blocks that are kept at hand.
+    pub at_hand: usize,
     /// Bytes that the heap has mapped.
     pub mapped: usize,
     /// Allocations that have failed since boot.
@@ -44,8 +50,10 @@ pub struct HeapStatistics {
 #[must_use]
 pub fn statistics() -> HeapStatistics {
     let heap = HEAP.lock();
+    let at_hand = heap.1.bytes().saturating_add(magazines::bytes_at_hand());
     HeapStatistics {
-        used: heap.0.source.used,
+        used: heap.0.source.used.saturating_sub(at_hand),
+        at_hand,
         mapped: heap.0.source.mapped,
         failures: FAILURES.load(Ordering::Relaxed),
     }
@@ -60,27 +68,32 @@ pub(crate) fn grow_first() -> Result<(), MappingError> {
 // SAFETY: `allocate` answers with memory that fits the layout and that nobody else has, or null;
 // the allocator keeps it apart until it is given back.
 unsafe impl GlobalAlloc for Heap {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if let Some(class) = Class::of(layout) {
+            return match magazines::take(class) {
+                Some(block) => block.as_ptr(),
+                None => refill(class),
+            };
+        }
         // SAFETY: the caller promises a size above 0.
-        unsafe { allocate(layout) }.map_or(ptr::null_mut(), NonNull::as_ptr)
+        unsafe { allocate_other(layout) }
     }
 
+    #[inline]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        if segments::is_large(layout) {
-            // SAFETY: the caller gives up what `alloc` gave for this layout.
-            unsafe { free_large(pointer, layout) };
+        if let Some(class) = Class::of(layout) {
+            // SAFETY: what `alloc` gave is not null.
+            let block = unsafe { NonNull::new_unchecked(pointer) };
+            // SAFETY: the caller gives up what `alloc` gave for this layout, a block of the class.
+            if !unsafe { magazines::put(class, block) } {
+                // SAFETY: as above; it was not taken.
+                unsafe { unload(class, block) };
+            }
             return;
         }
-        let mut heap = HEAP.lock();
-        heap.0.source.used -= layout.size();
-        // SAFETY: the caller promises that `alloc` gave the pointer for this layout.
-        unsafe { heap.0.deallocate(pointer, layout) };
-        let free = heap.0.source.take_free();
-        drop(heap);
-        if let Some(segment) = free {
-            // SAFETY: all of the segment is free, and the allocator has just dropped it.
-            unsafe { segments::unmap(segment) };
-        }
+        // SAFETY: the caller gives up what `alloc` gave for this layout.
+        unsafe { free_other(pointer, layout) };
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
@@ -101,6 +114,111 @@ unsafe impl GlobalAlloc for Heap {
         // SAFETY: the caller gives the old memory up.
         unsafe { self.dealloc(pointer, layout) };
         moved
+    }
+}
+
+/// Allocates what is no block of a class.
+///
+/// # Safety
+///
+/// The layout's size must not be 0.
+#[inline(never)]
+unsafe fn allocate_other(layout: Layout) -> *mut u8 {
+    // SAFETY: as the caller promises.
+    unsafe { allocate(layout) }.map_or(ptr::null_mut(), NonNull::as_ptr)
+}
+
+/// Frees what is no block of a class.
+///
+/// # Safety
+///
+/// `pointer` must have been allocated for this layout, and be given up.
+#[inline(never)]
+unsafe fn free_other(pointer: *mut u8, layout: Layout) {
+    if segments::is_large(layout) {
+        // SAFETY: as the caller promises.
+        unsafe { free_large(pointer, layout) };
+    } else {
+        // SAFETY: as the caller promises.
+        unsafe { deallocate(pointer, layout) };
+    }
+}
+
+/// A block of a class of which this CPU has none loaded.
+#[cold]
+#[inline(never)]
+fn refill(class: Class) -> *mut u8 {
+    let block = magazines::take_spare(class).or_else(|| {
+        let full = HEAP.lock().1.take(class);
+        let mut chain = full.unwrap_or_else(|| fill(class));
+        // SAFETY: blocks have a size above 0.
+        let block = chain.pop().or_else(|| unsafe { allocate(class.layout()) });
+        store(class, magazines::exchange(class, chain));
+        block
+    });
+    block.map_or(ptr::null_mut(), NonNull::as_ptr)
+}
+
+/// A magazine of blocks from what is mapped: as full as can be.
+fn fill(class: Class) -> Chain {
+    let layout = class.layout();
+    let mut chain = Chain::empty();
+    let mut heap = HEAP.lock();
+    while chain.length() < class.magazine() {
+        // SAFETY: blocks have a size above 0.
+        let Some(block) = (unsafe { heap.0.try_allocate(layout) }) else {
+            break;
+        };
+        heap.0.source.used += layout.size();
+        // SAFETY: the block is fresh and large enough.
+        unsafe { chain.push(block) };
+    }
+    chain
+}
+
+/// Frees a block of a class of which this CPU has enough loaded.
+///
+/// # Safety
+///
+/// `block` must be a block of the class, and given up.
+#[cold]
+#[inline(never)]
+unsafe fn unload(class: Class, block: NonNull<u8>) {
+    magazines::join();
+    let mut chain = Chain::empty();
+    // SAFETY: as the caller promises.
+    unsafe { chain.push(block) };
+    store(class, magazines::exchange(class, chain));
+}
+
+/// Puts free blocks into the depot, or gives them back to the allocator behind.
+#[cold]
+fn store(class: Class, chain: Chain) {
+    if chain.is_empty() {
+        return;
+    }
+    let Err(mut chain) = HEAP.lock().1.put(class, chain) else {
+        return;
+    };
+    while let Some(block) = chain.pop() {
+        // SAFETY: blocks are allocated with their class's layout, and this one is free.
+        unsafe { deallocate(block.as_ptr(), class.layout()) };
+    }
+}
+
+/// # Safety
+///
+/// `pointer` must come from `allocate` for this layout, and be given up.
+unsafe fn deallocate(pointer: *mut u8, layout: Layout) {
+    let mut heap = HEAP.lock();
+    heap.0.source.used -= layout.size();
+    // SAFETY: as the caller promises.
+    unsafe { heap.0.deallocate(pointer, layout) };
+    let free = heap.0.source.take_free();
+    drop(heap);
+    if let Some(segment) = free {
+        // SAFETY: all of the segment is free, and the allocator has just dropped it.
+        unsafe { segments::unmap(segment) };
     }
 }
 
@@ -160,6 +278,10 @@ unsafe fn resize_in_place(pointer: *mut u8, layout: Layout, new_size: usize) -> 
     let Ok(new) = Layout::from_size_align(new_size, layout.align()) else {
         return false;
     };
+    match (Class::of(layout), Class::of(new)) {
+        (None, None) => {}
+        (old, new) => return old == new,
+    }
     match (segments::is_large(layout), segments::is_large(new)) {
         (false, false) => {}
         (true, true) => return resize_within_pages(layout, new),

@@ -1,6 +1,7 @@
 //! The heap behind `alloc`.
 //!
-//! The allocator `talc` behind a lock, fed with segments of mapped memory. A segment that becomes
+//! Small allocations are blocks of a few sizes, of which each CPU keeps some at hand; behind those is
+//! the allocator `talc` under a lock, fed with segments of mapped memory. A segment that becomes
 //! free as a whole is given back, so that a task that took all memory and ended has left none of it
 //! in the heap.
 //!
@@ -11,12 +12,14 @@
 //! Lock order: the heap's lock is never held while memory is mapped or unmapped.
 //!
 //! Neighbours: `mappings` below, `alloc` above. Left out: who uses how much.
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 
 #[cfg(not(test))]
 mod symbols;
 
 mod allocator;
+mod class;
+mod magazines;
 mod segments;
 
 use component::{Handover, StartError};
