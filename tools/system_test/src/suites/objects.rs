@@ -79,7 +79,7 @@ fn overflow(guest: &mut Guest) -> Verdict {
 fn missing(guest: &mut Guest) -> Verdict {
     let mut bytes = klog()?;
     let key = key(&bytes, |class, name| {
-        class == Class::Import && name.contains("current_cpu")
+        class == Class::Import && name.contains("set_logger")
     })?;
     rename(&mut bytes, key, !key)?;
     let reason = refused(guest, "klog", bytes)?;
