@@ -50,6 +50,7 @@ fn main(arguments: &Arguments) -> ExitCode {
 }
 
 fn look() -> Result<Memory, LoadError> {
+    stacks::trim(); // What is only kept at hand is nobody's.
     let live = loader::snapshot()?;
     Ok(Memory {
         frames: frames::statistics(),

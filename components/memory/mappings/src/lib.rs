@@ -21,6 +21,7 @@ mod mapping;
 mod nucleus;
 mod pages;
 mod ranges;
+mod reclaim;
 mod space;
 mod table;
 
@@ -31,6 +32,7 @@ pub use handover::layout::PAGE_SIZE;
 pub use mapping::{Mapping, Protection};
 pub use nucleus::give_back_nucleus;
 pub use pages::{is_writable, physical_address};
+pub use reclaim::register_reclaim;
 pub use space::{MappingStatistics, statistics};
 
 /// A number of bytes as Rust counts them.

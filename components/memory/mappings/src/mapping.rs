@@ -6,6 +6,7 @@ use x86_64::structures::paging::PageTableFlags;
 use crate::{
     MappingError,
     pages::{self, Frames},
+    reclaim,
     space::{self, Area},
     to_usize,
 };
@@ -64,9 +65,16 @@ impl Mapping {
         Self::fresh(Area::Objects, bytes)
     }
 
-    /// Maps zeroed memory, readable and writable, in the heap's area, at least `bytes` long.
+    /// Maps memory, readable and writable, in the heap's area, at least `bytes` long. It holds
+    /// whatever was in its frames before.
     pub fn allocate_heap(bytes: u64) -> Result<Self, MappingError> {
-        Self::fresh(Area::Heap, bytes)
+        Self::uncleared(Area::Heap, bytes)
+    }
+
+    /// Maps memory, readable and writable, in the mapping area, at least `bytes` long, with unmapped
+    /// pages around. It holds whatever was in its frames before.
+    pub fn allocate_uncleared(bytes: u64) -> Result<Self, MappingError> {
+        Self::uncleared(Area::Mappings, bytes)
     }
 
     /// Maps zeroed memory at `range`, which must be page aligned and free.
@@ -225,19 +233,27 @@ impl Mapping {
     }
 
     fn fresh(area: Area, bytes: u64) -> Result<Self, MappingError> {
+        let mut mapping = Self::uncleared(area, bytes)?;
+        mapping.clear();
+        Ok(mapping)
+    }
+
+    fn uncleared(area: Area, bytes: u64) -> Result<Self, MappingError> {
         let range = space::take(area, bytes)?;
-        if let Err(error) = pages::map_new(range, space::READ_WRITE) {
+        let mut mapped = pages::map_new(range, space::READ_WRITE);
+        if mapped.is_err() && reclaim::reclaim() {
+            mapped = pages::map_new(range, space::READ_WRITE);
+        }
+        if let Err(error) = mapped {
             space::give_back(area, range);
             return Err(error);
         }
-        let mut mapping = Self {
+        Ok(Self {
             range,
             protection: Protection::ReadWrite,
             area,
             frames: Frames::Free,
-        };
-        mapping.clear();
-        Ok(mapping)
+        })
     }
 
     fn protected(mut self, protection: Protection) -> Result<Self, MappingError> {

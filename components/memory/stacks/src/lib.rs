@@ -5,14 +5,29 @@
 //! takes no lock and no memory, so that what overflowed can be unwound even if it held the locks of
 //! the memory layer or had used up all memory.
 //!
+//! Stacks that are given back are kept at hand for the next tasks, a few of each size; when memory is
+//! short, or somebody asks ([`trim`]), they are unmapped.
+//!
 //! Neighbours: `mappings` below; `task` gives each task one. Left out: whose stack it is.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod pool;
+
+use component::{Handover, StartError};
 use core::fmt;
 
 use handover::VirtualRange;
-use mappings::{Mapping, MappingError, PAGE_SIZE, Protection};
+use mappings::{Mapping, MappingError, PAGE_SIZE};
+
+pub use pool::trim;
+
+component::component! { start: start }
+
+fn start(_: &'static Handover) -> Result<(), StartError> {
+    mappings::register_reclaim(trim);
+    Ok(())
+}
 
 /// Size of the reserve: what unwinding and reporting need of the stack they unwind.
 const RESERVE: u64 = 4 * PAGE_SIZE;
@@ -55,11 +70,20 @@ impl Stack {
     pub fn allocate(size: usize) -> Result<Self, StackError> {
         let error = |reason| StackError { size, reason };
         let bytes = (size as u64).saturating_add(RESERVE);
-        let memory = Mapping::allocate(bytes, Protection::ReadWrite).map_err(error)?;
+        if let Some(stack) = pool::take(bytes) {
+            return Ok(stack);
+        }
+        let memory = Mapping::allocate_uncleared(bytes).map_err(error)?;
         let mut stack = Self { memory };
         let reserve = stack.reserve();
         stack.memory.keep(reserve).map_err(error)?;
         Ok(stack)
+    }
+
+    /// Keeps the stack at hand for another task, if there are not enough such.
+    pub fn give_back(mut self) {
+        self.unmap_reserve();
+        pool::put(self);
     }
 
     /// The memory that may be used, without guard and reserve.

@@ -16,7 +16,10 @@ static REAPER: IrqMutex<Option<Arc<Task>>> = IrqMutex::new(None);
 /// Frees the stack of a task that has ended.
 pub(crate) fn release(task: &Task) {
     let stack = task.stack.lock().take();
-    drop(stack); // Not under the lock: unmapping takes locks of its own.
+    // Not under the lock: unmapping takes locks of its own.
+    if let Some(stack) = stack {
+        stack.give_back();
+    }
 }
 
 /// Leaves the rest of an ended task to the reaper.
