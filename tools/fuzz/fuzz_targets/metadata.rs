@@ -11,6 +11,6 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = metadata.item(ItemKind::Type, item.key);
     }
     for offset in [0, 1, 0x1000, u32::MAX] {
-        let _ = metadata.frame(offset);
+        let _ = metadata.frames.covering(offset);
     }
 });

@@ -263,7 +263,12 @@ fn the_metadata_covers_each_symbol_and_each_function_can_be_unwound() {
     let section = file.section_by_name(metadata::SECTION).unwrap();
     let parsed = Metadata::parse(section.data().unwrap()).unwrap();
     assert_eq!((parsed.name, parsed.version), ("sample", "0.1.0"));
-    assert!(parsed.frame(0).is_some_and(|frame| frame.length > 0));
+    assert!(
+        parsed
+            .frames
+            .covering(0)
+            .is_some_and(|frame| frame.length > 0)
+    );
     assert!(
         parsed
             .items

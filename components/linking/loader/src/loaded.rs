@@ -9,7 +9,10 @@ use core::{
 use handover::VirtualRange;
 use linker::{
     ImageLayout, Layout, Object, Piece, Placement, StaticPlace, SymbolIndex, Symbols,
-    format::metadata::{APPLICATION, Metadata, NO_INDEX},
+    format::{
+        Records, Span,
+        metadata::{APPLICATION, FrameDescription, Metadata, NO_INDEX},
+    },
 };
 use mappings::{Mapping, Protection};
 
@@ -45,6 +48,8 @@ pub struct Loaded {
     data: Vec<Arc<Mapping>>,
     /// The metadata's place in `bytes`.
     metadata_place: Range<usize>,
+    /// The unwind index, as a table in the metadata.
+    frames: Span,
     /// The addresses of its statics, in the order of their sections, for debuggers.
     static_addresses: Vec<u64>,
     /// Whether another version has taken its place, or it was unloaded.
@@ -244,6 +249,7 @@ impl Loaded {
                 data: layout.statics.iter().map(|entry| entry.size).sum(),
             },
             metadata_place: object.metadata_place.clone(),
+            frames: header.frames,
             static_addresses: placement
                 .statics
                 .iter()
@@ -300,6 +306,13 @@ impl Loaded {
     #[must_use]
     pub const fn is_application(&self) -> bool {
         self.flags & APPLICATION != 0
+    }
+
+    /// Where the unwind information that covers `text_offset` lies. Allocates nothing.
+    #[must_use]
+    pub fn frame(&self, text_offset: u32) -> Option<FrameDescription> {
+        let metadata = self.bytes.get(self.metadata_place.clone())?;
+        Records::new(metadata, self.frames)?.covering(text_offset)
     }
 
     /// Its metadata. Allocates nothing.

@@ -31,7 +31,7 @@ pub(crate) fn unwind_table(address: u64) -> Option<UnwindTable> {
     let loaded = find(&texts, address)?;
     let text = loaded.text();
     let offset = u32::try_from(address - text.start).ok()?;
-    let frame = loaded.metadata()?.frame(offset)?;
+    let frame = loaded.frame(offset)?;
     Some(UnwindTable {
         text,
         eh_frame: loaded.in_rodata(loaded.unwind_frames),

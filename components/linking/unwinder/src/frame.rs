@@ -258,12 +258,12 @@ fn bytes(range: VirtualRange) -> &'static [u8] {
     unsafe { core::slice::from_raw_parts(range.start as *const u8, length) }
 }
 
-/// Room for the rules of all registers and for the remembered states that compilers nest.
+/// Room for the rules of all registers, and for the row and one remembered state: LLVM nests none.
 struct OnStack;
 
 impl UnwindContextStorage<usize> for OnStack {
     type Rules = [(Register, RegisterRule<usize>); COUNT + 1];
-    type Stack = [UnwindTableRow<usize, Self>; 4];
+    type Stack = [UnwindTableRow<usize, Self>; 2];
 }
 
 /// The vector in the trap frame at `address`.

@@ -294,14 +294,16 @@ impl<'a> Metadata<'a> {
         self.items
             .find_by_key((kind as u32, key), |item| (item.kind, item.key))
     }
+}
 
+impl Records<'_, FrameDescription> {
     /// The unwind information that covers `text_offset`.
     #[must_use]
-    pub fn frame(&self, text_offset: u32) -> Option<FrameDescription> {
-        let (mut low, mut high) = (0, self.frames.len());
+    pub fn covering(&self, text_offset: u32) -> Option<FrameDescription> {
+        let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let frame = self.frames.get(middle)?;
+            let frame = self.get(middle)?;
             if text_offset < frame.text_offset {
                 high = middle;
             } else if text_offset - frame.text_offset >= frame.length {
