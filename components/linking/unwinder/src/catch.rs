@@ -1,6 +1,9 @@
 //! Where unwindings arrive.
 
-use crate::registers::{self, Registers};
+use crate::{
+    frame::Cursor,
+    registers::{self, Registers},
+};
 use core::{cell::UnsafeCell, ptr, sync::atomic::Ordering};
 use cpu::IrqMutex;
 use interrupts::TrapFrame;
@@ -20,6 +23,8 @@ pub(crate) struct Record {
     pub(crate) pending: Option<Pending>,
     /// The frame (by its stack pointer) and pad that were entered last.
     last_pad: (u64, u64),
+    /// The caller of that frame, if the pad has not ended yet.
+    after_pad: Option<Cursor>,
     /// What this unwinding could not drop.
     pub(crate) loss: LossCounts,
     /// What to put back on arrival, because the guards that would have may be among what is lost.
@@ -57,6 +62,7 @@ impl Record {
             failure: None,
             pending: None,
             last_pad: (0, 0),
+            after_pad: None,
             loss: LossCounts::default(),
             before: Before {
                 task: task.unwind_state(),
@@ -66,12 +72,24 @@ impl Record {
         }
     }
 
-    /// Notes that `pad` of the frame at `stack_pointer` is about to be entered; whether it was not
-    /// the last one already, which would go on for ever.
-    pub(crate) fn enter_pad(&mut self, stack_pointer: u64, pad: u64) -> bool {
-        let fresh = self.last_pad != (stack_pointer, pad);
-        self.last_pad = (stack_pointer, pad);
+    /// Notes that `pad` of the frame at `frame` is about to be entered, and who has called it;
+    /// whether it was not the last one already, which would go on for ever.
+    pub(crate) fn enter_pad(&mut self, frame: &Cursor, pad: u64, caller: Cursor) -> bool {
+        let this = (frame.registers.stack_pointer(), pad);
+        let fresh = self.last_pad != this;
+        self.last_pad = this;
+        self.after_pad = Some(caller);
         fresh
+    }
+
+    /// The caller of the frame at `frame`, whose pad has ended, if it is known from its entry: a pad
+    /// leaves what its frame has saved of its caller as it is.
+    ///
+    /// That the stack pointers agree tells that it is the same frame: another unwinding in between,
+    /// of a drop in the pad, has its own catch and record or never comes back here.
+    pub(crate) fn leave_pad(&mut self, frame: &Cursor) -> Option<Cursor> {
+        let caller = self.after_pad.take()?;
+        (self.last_pad.0 == frame.registers.stack_pointer()).then_some(caller)
     }
 }
 

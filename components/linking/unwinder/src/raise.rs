@@ -146,7 +146,7 @@ fn unwind_to(mut cursor: Cursor, record: &mut Record) -> ! {
             }
         };
         if let Some(pad) = view.pad
-            && record.enter_pad(cursor.registers.stack_pointer(), pad)
+            && record.enter_pad(&cursor, pad, view.caller)
         {
             enter(cursor, pad, ptr::from_mut(record).addr() as u64);
         }
@@ -228,5 +228,7 @@ pub(crate) extern "C-unwind" fn resume(registers: &mut Registers, exception: u64
         unwind_handler(cursor);
     }
     // SAFETY: pads hand back what `enter` gave them: a record in the frame of a catch that waits.
-    unwind_to(cursor, unsafe { &mut *(exception as *mut Record) })
+    let record = unsafe { &mut *(exception as *mut Record) };
+    let cursor = record.leave_pad(&cursor).unwrap_or(cursor);
+    unwind_to(cursor, record)
 }
