@@ -64,6 +64,7 @@ fn adopt_component(
     let bytes = ObjectBytes::Archive {
         member: component.member,
         bytes,
+        is_default: true,
     };
     let loaded = Loaded::adopt(bytes, &object, &layout, placement, [text, rodata, data])?;
     live.set_loaded(id, Some(Arc::new(loaded)));

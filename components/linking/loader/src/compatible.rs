@@ -3,14 +3,14 @@
 //! The archive's default members are of one build and fit each other. A component that was replaced
 //! by another build has been compared with all that was loaded then, but not with this object.
 
-use crate::{Live, LoadError, Loaded, archive};
+use crate::{Live, LoadError};
 use alloc::{borrow::ToOwned, string::ToString};
 use linker::{Object, survivor};
 
 /// Compares `object` with every loaded component that is not the archive's default build.
 pub(crate) fn check(live: &Live, object: &Object<'_>) -> Result<(), LoadError> {
     for (_, loaded) in live.all_loaded() {
-        if loaded.name == object.name() || is_default(loaded)? {
+        if loaded.name == object.name() || loaded.bytes.is_default() {
             continue;
         }
         let Some(metadata) = loaded.metadata() else {
@@ -25,12 +25,4 @@ pub(crate) fn check(live: &Live, object: &Object<'_>) -> Result<(), LoadError> {
         }
     }
     Ok(())
-}
-
-/// Whether a component is the build that the archive has under its name.
-fn is_default(loaded: &Loaded) -> Result<bool, LoadError> {
-    let Some(member) = loaded.bytes.member() else {
-        return Ok(false);
-    };
-    Ok(archive()?.member(member)?.variant.count == 0)
 }

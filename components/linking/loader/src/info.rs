@@ -194,6 +194,14 @@ pub fn commands() -> Vec<CommandInfo> {
     commands.collect()
 }
 
+/// The application that the command `name` of the manifest runs.
+#[must_use]
+pub fn application_of(name: &str) -> Option<&'static str> {
+    let archive = archive().ok()?;
+    let command = archive.command(name)?;
+    Some(archive.text(archive.member(command.member).ok()?.name))
+}
+
 /// Who imports from whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependency {

@@ -45,7 +45,8 @@ use component::{Handover, StartError};
 pub use error::{LoadError, PolicyProblem};
 pub use info::{
     CommandInfo, ComponentInfo, ComponentState, Dependency, Location, SymbolInfo, SymbolKind,
-    commands, components, demangled, dependencies, resolve, retired, retired_bytes, symbols,
+    application_of, commands, components, demangled, dependencies, resolve, retired, retired_bytes,
+    symbols,
 };
 pub use instance::{Instance, instantiate};
 pub use live::{Live, LiveGuard, ObjectBytesOf, archive, handover, lock, snapshot};

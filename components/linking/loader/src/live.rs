@@ -192,6 +192,7 @@ impl Live {
         Ok(ObjectBytes::Archive {
             member,
             bytes: archive.object(member)?,
+            is_default: true,
         })
     }
 

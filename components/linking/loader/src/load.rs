@@ -100,8 +100,10 @@ pub(crate) fn discard(ids: &[ComponentId]) {
     let Ok(mut guard) = live::lock() else { return };
     let Ok(live) = guard.live_mut() else { return };
     let dropped = take_out(live, ids);
-    texts::replace(live.all_texts());
-    registry::update(live);
+    for loaded in &dropped {
+        texts::remove(loaded);
+        registry::remove(loaded);
+    }
     drop(guard);
     drop(dropped);
 }

@@ -19,6 +19,8 @@ pub enum ObjectBytes {
         member: u32,
         /// Its bytes.
         bytes: &'static [u8],
+        /// Whether it is the archive's default build of its component.
+        is_default: bool,
     },
     /// From outside.
     Received(Arc<ReceivedObject>),
@@ -32,6 +34,18 @@ impl ObjectBytes {
             Self::Archive { member, .. } => Some(*member),
             Self::Received(_) => None,
         }
+    }
+
+    /// Whether it is the archive's default build of its component.
+    #[must_use]
+    pub const fn is_default(&self) -> bool {
+        matches!(
+            self,
+            Self::Archive {
+                is_default: true,
+                ..
+            }
+        )
     }
 
     /// The object received from outside, if it is one.

@@ -60,28 +60,59 @@ pub static REGISTRY: Registry = Registry {
     entries: AtomicPtr::new(ptr::null_mut()),
 };
 
-/// What the table's pointers lead to: it lives until the next table has been published.
+/// What the table's pointers lead to.
 #[used]
-static PUBLISHED: Mutex<Option<Published>> = Mutex::new(None);
+static PUBLISHED: Mutex<Published> = Mutex::new(Published {
+    entries: Vec::new(),
+    versions: Vec::new(),
+});
 
 struct Published {
     entries: Vec<Entry>,
     /// Names and lists of statics lie in these.
-    _versions: Vec<Arc<Loaded>>,
+    versions: Vec<Arc<Loaded>>,
 }
 
 /// Publishes what is mapped now.
 pub fn update(live: &Live) {
+    let versions = live.all_texts();
+    let entries = versions.iter().map(|loaded| entry(loaded)).collect();
+    let next = Published { entries, versions };
+    change(|published| core::mem::replace(published, next));
+}
+
+/// Adds a version.
+pub(crate) fn add(loaded: &Arc<Loaded>) {
+    change(|published| {
+        published.entries.push(entry(loaded));
+        published.versions.push(Arc::clone(loaded));
+    });
+}
+
+/// Takes a version out.
+pub(crate) fn remove(loaded: &Arc<Loaded>) {
+    change(|published| {
+        let mut versions = published.versions.iter();
+        let index = versions.position(|version| Arc::ptr_eq(version, loaded))?;
+        published.entries.swap_remove(index);
+        Some(published.versions.swap_remove(index))
+    });
+}
+
+/// Changes the table. A debugger that stops the machine meanwhile sees an empty one. What the change
+/// returns is dropped when the new table has been published.
+fn change<T>(change: impl FnOnce(&mut Published) -> T) {
     let mut published = PUBLISHED.lock();
-    let next = table(live);
+    REGISTRY.count.store(0, Ordering::Release);
+    let before = change(&mut published);
+    let entries = &published.entries;
     REGISTRY.generation.fetch_add(1, Ordering::AcqRel);
     REGISTRY
-        .count
-        .store(next.entries.len() as u64, Ordering::Release);
-    REGISTRY
         .entries
-        .store(next.entries.as_ptr().cast_mut(), Ordering::Release);
-    let before = published.replace(next);
+        .store(entries.as_ptr().cast_mut(), Ordering::Release);
+    REGISTRY
+        .count
+        .store(entries.len() as u64, Ordering::Release);
     changed(&REGISTRY);
     drop(published);
     drop(before);
@@ -91,15 +122,6 @@ pub fn update(live: &Live) {
 #[inline(never)]
 pub fn changed(registry: &Registry) {
     black_box(registry);
-}
-
-fn table(live: &Live) -> Published {
-    let versions = live.all_texts();
-    let entries = versions.iter().map(|loaded| entry(loaded)).collect();
-    Published {
-        entries,
-        _versions: versions,
-    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the id is cut in halves")]

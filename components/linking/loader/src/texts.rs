@@ -55,6 +55,43 @@ pub(crate) fn replace(texts: Vec<Arc<Loaded>>) {
     drop(texts);
 }
 
+/// Adds a text.
+pub(crate) fn insert(loaded: &Arc<Loaded>) {
+    if loaded.text().is_empty() {
+        return;
+    }
+    loop {
+        let mut texts = TEXTS.lock();
+        let length = texts.len();
+        if length < texts.capacity() {
+            let start = loaded.text().start;
+            let index = texts.partition_point(|other| other.text().start < start);
+            texts.insert(index, Arc::clone(loaded));
+            return;
+        }
+        drop(texts);
+        // Not under the lock, which unwinding needs if there is no memory.
+        let mut larger = Vec::with_capacity(2 * length + 8);
+        let mut texts = TEXTS.lock();
+        if texts.len() < larger.capacity() {
+            larger.append(&mut texts);
+            core::mem::swap(&mut *texts, &mut larger);
+        }
+        drop(texts);
+        drop(larger);
+    }
+}
+
+/// Takes a text out.
+pub(crate) fn remove(loaded: &Loaded) {
+    let start = loaded.text().start;
+    let mut texts = TEXTS.lock();
+    let found = texts.binary_search_by_key(&start, |other| other.text().start);
+    let removed = found.ok().map(|index| texts.remove(index));
+    drop(texts);
+    drop(removed);
+}
+
 /// A list of texts that is ready to take the place of the live one.
 pub struct PreparedTexts(Vec<Arc<Loaded>>);
 

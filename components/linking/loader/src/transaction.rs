@@ -6,7 +6,7 @@ use crate::{
 };
 use alloc::{borrow::ToOwned, string::String, sync::Arc, vec::Vec};
 use linker::{
-    ComponentId, KeyMap, Layout, LinkError, Object, Placement, format::metadata::APPLICATION,
+    ComponentId, Key, KeyMap, Layout, LinkError, Object, Placement, format::metadata::APPLICATION,
 };
 
 /// A component that has been entered and waits for being linked.
@@ -26,20 +26,28 @@ pub(crate) fn load_closure(
     bytes: ObjectBytes,
     instance: bool,
 ) -> Result<Vec<ComponentId>, LoadError> {
-    let needed = closure(guard.live()?, name, bytes)?;
+    let object = parse(name, &bytes)?;
+    let needed = closure(guard.live()?, name, &object)?;
     let mut loading = Loading {
         live: guard.live_mut()?,
         ids: Vec::new(),
         done: false,
     };
-    let mut pending = Vec::with_capacity(needed.len());
-    loading.enter_all(&needed, instance, &mut pending)?;
+    let mut pending = Vec::with_capacity(needed.len() + 1);
+    loading.enter(object, bytes.clone(), !instance, &mut pending)?;
+    for (name, bytes) in &needed {
+        loading.enter(parse(name, bytes)?, bytes.clone(), true, &mut pending)?;
+    }
     link_all(loading.live, &mut pending)?;
     stubs::write_fresh(&mut loading.live.namespace)?;
     seal_all(loading.live, pending)?;
     loading.done = true;
-    texts::replace(loading.live.all_texts());
-    registry::update(loading.live);
+    for id in &loading.ids {
+        if let Some(loaded) = loading.live.loaded(*id) {
+            texts::insert(loaded);
+            registry::add(loaded);
+        }
+    }
     Ok(core::mem::take(&mut loading.ids))
 }
 
@@ -60,46 +68,70 @@ impl Drop for Loading<'_> {
     }
 }
 
-/// The objects that have to be loaded for `name`, itself first. The index names the one member that
-/// defines a missing symbol.
+/// The objects that have to be loaded for `name`, besides its own. The index names the one member
+/// that defines a missing symbol.
 fn closure(
     live: &Live,
     name: &str,
-    bytes: ObjectBytes,
+    object: &Object<'_>,
 ) -> Result<Vec<(String, ObjectBytes)>, LoadError> {
-    let archive = archive()?;
-    let mut needed = alloc::vec![(name.to_owned(), bytes)];
-    let mut defined = KeyMap::default();
+    let mut search = Search {
+        live,
+        needed: Vec::new(),
+        defined: KeyMap::default(),
+    };
+    search.follow(name, object)?;
     let mut next = 0;
-    while let Some((name, bytes)) = needed.get(next).cloned() {
-        let object = parse(&name, &bytes)?;
-        for export in object.exports() {
-            defined.insert(export.key, ());
+    while let Some((name, bytes)) = search.needed.get(next).cloned() {
+        search.follow(&name, &parse(&name, &bytes)?)?;
+        next += 1;
+    }
+    Ok(search.needed)
+}
+
+/// A search for what has to be loaded.
+struct Search<'l> {
+    live: &'l Live,
+    needed: Vec<(String, ObjectBytes)>,
+    /// What the objects that were followed define.
+    defined: KeyMap<Key, ()>,
+}
+
+impl Search<'_> {
+    /// Adds what `object` imports and nobody has loaded.
+    fn follow(&mut self, name: &str, object: &Object<'_>) -> Result<(), LoadError> {
+        let mut missing = self.live.namespace.missing(object).peekable();
+        if missing.peek().is_none() && self.needed.is_empty() {
+            return Ok(());
         }
-        for missing in live.namespace.missing(&object) {
-            if defined.contains_key(&missing.key) {
+        let archive = archive()?;
+        for export in object.exports() {
+            self.defined.insert(export.key, ());
+        }
+        for missing in missing {
+            if self.defined.contains_key(&missing.key) {
                 continue;
             }
             let symbol = || {
                 LoadError::Link(LinkError::Missing {
-                    object: name.clone(),
+                    object: name.to_owned(),
                     symbol: object.symbol_name(missing).to_owned(),
                 })
             };
             let definition = archive.definition(missing.key.0).ok_or_else(symbol)?;
             let member = archive.member(definition.member)?;
             let definer = archive.text(member.name);
-            if needed.iter().any(|(known, _)| known == definer) {
+            if self.needed.iter().any(|(known, _)| known == definer) {
                 continue;
             }
-            if live.find(definer).is_some() || member.flags & APPLICATION != 0 {
+            if self.live.find(definer).is_some() || member.flags & APPLICATION != 0 {
                 return Err(symbol());
             }
-            needed.push((definer.to_owned(), live.source_of(definer)?));
+            let source = self.live.source_of(definer)?;
+            self.needed.push((definer.to_owned(), source));
         }
-        next += 1;
+        Ok(())
     }
-    Ok(needed)
 }
 
 fn parse<'a>(name: &str, bytes: &'a [u8]) -> Result<Object<'a>, LoadError> {
@@ -115,49 +147,44 @@ fn parse<'a>(name: &str, bytes: &'a [u8]) -> Result<Object<'a>, LoadError> {
 }
 
 impl Loading<'_> {
-    /// Finds room for the objects and enters them in the namespace: all before the first is linked,
-    /// because they may import from each other in circles.
-    fn enter_all<'a>(
+    /// Finds room for an object and enters it in the namespace: all are entered before the first is
+    /// linked, because they may import from each other in circles.
+    fn enter<'a>(
         &mut self,
-        needed: &'a [(String, ObjectBytes)],
-        instance: bool,
+        object: Object<'a>,
+        bytes: ObjectBytes,
+        exported: bool,
         pending: &mut Vec<Pending<'a>>,
     ) -> Result<(), LoadError> {
-        for (index, (name, bytes)) in needed.iter().enumerate() {
-            let object = parse(name, bytes)?;
-            let exported = !(instance && index == 0);
-            let is_application = object.metadata.has(APPLICATION);
-            if is_application == exported {
-                let component = name.clone();
-                return Err(LoadError::Kind {
-                    component,
-                    application: is_application,
-                });
-            }
-            compatible::check(self.live, &object)?;
-            let layout = object.layout();
-            let fresh = Fresh::allocate(name, &layout, layout.data.size)?;
-            let placement = Placement::fresh(
-                &layout,
-                fresh.text_start(),
-                fresh.rodata_start(),
-                fresh.data_start(),
-            );
-            let id = self
-                .live
-                .namespace
-                .add(&object, &layout, &placement, exported)?;
-            self.ids.push(id);
-            let bytes = bytes.clone();
-            pending.push(Pending {
-                id,
-                bytes,
-                object,
-                layout,
-                placement,
-                fresh,
+        let is_application = object.metadata.has(APPLICATION);
+        if is_application == exported {
+            return Err(LoadError::Kind {
+                component: object.name().to_owned(),
+                application: is_application,
             });
         }
+        compatible::check(self.live, &object)?;
+        let layout = object.layout();
+        let fresh = Fresh::allocate(object.name(), &layout, layout.data.size)?;
+        let placement = Placement::fresh(
+            &layout,
+            fresh.text_start(),
+            fresh.rodata_start(),
+            fresh.data_start(),
+        );
+        let id = self
+            .live
+            .namespace
+            .add(&object, &layout, &placement, exported)?;
+        self.ids.push(id);
+        pending.push(Pending {
+            id,
+            bytes,
+            object,
+            layout,
+            placement,
+            fresh,
+        });
         Ok(())
     }
 }

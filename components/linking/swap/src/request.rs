@@ -99,7 +99,14 @@ impl Item {
         let bytes = archive.object(member).map_err(|error| {
             Refusal::new(&self.component, Reason::Load(LoadError::Archive(error)))
         })?;
-        Ok(ObjectBytes::Archive { member, bytes })
+        let is_default = archive
+            .member(member)
+            .is_ok_and(|member| member.variant.count == 0);
+        Ok(ObjectBytes::Archive {
+            member,
+            bytes,
+            is_default,
+        })
     }
 
     /// The member that `build` means: of this component the variant, then any member by its name

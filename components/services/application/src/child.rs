@@ -110,10 +110,10 @@ pub fn run(words: &[String], streams: Arc<dyn Streams>) -> Result<Child, RunErro
 
 /// The application of the command `name`.
 fn find(name: &str) -> Result<String, RunError> {
-    let commands = loader::commands();
-    if let Some(command) = commands.iter().find(|command| command.name == name) {
-        return Ok(command.application.clone());
+    if let Some(application) = loader::application_of(name) {
+        return Ok(application.to_owned());
     }
+    let commands = loader::commands();
     let known = commands.iter().map(|command| command.name.as_str());
     let near = near::matches(name, known)
         .into_iter()

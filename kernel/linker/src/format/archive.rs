@@ -320,10 +320,18 @@ impl<'a> Archive<'a> {
     /// The index of the member with this name and variant (empty for the default).
     #[must_use]
     pub fn find(&self, name: &str, variant: &str) -> Option<u32> {
-        let position = self.members.iter().position(|member| {
-            self.text(member.name) == name && self.text(member.variant) == variant
+        let wanted = (name, variant);
+        let position = self.members.position_by_key(wanted, |member| {
+            (self.text(member.name), self.text(member.variant))
         })?;
         u32::try_from(position).ok()
+    }
+
+    /// The command with this name.
+    #[must_use]
+    pub fn command(&self, name: &str) -> Option<Command> {
+        self.commands
+            .find_by_key(name, |command| self.text(command.name))
     }
 
     /// The default member that defines `key`, and the symbol's index in it.

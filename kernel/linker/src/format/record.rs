@@ -143,14 +143,18 @@ impl<'a, R: Record> Records<'a, R> {
 
     /// Binary search in a table that is sorted by `key`; any record with the wanted key.
     pub fn find_by_key<K: Ord>(&self, wanted: K, key: impl Fn(&R) -> K) -> Option<R> {
+        self.get(self.position_by_key(wanted, key)?)
+    }
+
+    /// Like [`Records::find_by_key`]; the record's index.
+    pub fn position_by_key<K: Ord>(&self, wanted: K, key: impl Fn(&R) -> K) -> Option<usize> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let record = self.get(middle)?;
-            match key(&record).cmp(&wanted) {
+            match key(&self.get(middle)?).cmp(&wanted) {
                 core::cmp::Ordering::Less => low = middle + 1,
                 core::cmp::Ordering::Greater => high = middle,
-                core::cmp::Ordering::Equal => return Some(record),
+                core::cmp::Ordering::Equal => return Some(middle),
             }
         }
         None
