@@ -149,6 +149,8 @@ pub struct LoadedComponent {
 pub struct Stub {
     /// The function's key.
     pub key: u64,
+    /// The digest of its shape.
+    pub digest: u64,
     /// Index in [`Handover::components`] of the component that defines the function.
     pub component: u32,
     /// Padding, 0.

@@ -1,6 +1,10 @@
 //! What a namespace knows of components, exports, statics and stubs.
 
-use crate::{format::metadata::Class, key::Key, stub::StubIndex};
+use crate::{
+    format::metadata::Class,
+    key::{FunctionKey, Key},
+    stub::StubIndex,
+};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use handover::VirtualRange;
 
@@ -52,6 +56,8 @@ pub struct Export {
     pub address: u64,
     /// What it is: function, static or constant.
     pub class: Class,
+    /// Of a function, the digest of its shape; else 0.
+    pub digest: u64,
     /// Whether it gives way to another definition.
     pub weak: bool,
 }
@@ -59,8 +65,8 @@ pub struct Export {
 /// An entry stub in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stub {
-    /// The function's key.
-    pub key: Key,
+    /// The function.
+    pub function: FunctionKey,
     /// The component that defines the function.
     pub component: ComponentId,
     /// What its slot holds: the address of the function's code.
@@ -83,6 +89,7 @@ pub struct SlotStore {
 pub struct Replacement {
     /// Slots that lead to other code.
     pub stores: Vec<SlotStore>,
-    /// Stubs without a successor: they keep leading to the old code.
+    /// Stubs that led to the replaced object and have no successor in the new one: they keep leading
+    /// to the old code.
     pub kept: Vec<StubIndex>,
 }

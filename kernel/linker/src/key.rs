@@ -34,6 +34,16 @@ impl fmt::Display for Key {
     }
 }
 
+/// A function of one shape: what an entry stub belongs to. Code that was compiled against another
+/// shape of a function of this key must not be led here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionKey {
+    /// The function's key.
+    pub key: Key,
+    /// The digest of its shape; 0 if the compiler left no type information.
+    pub digest: u64,
+}
+
 /// A map whose keys are hashes, or small integers, already.
 pub type KeyMap<K, V> = HashMap<K, V, BuildHasherDefault<KeyHasher>>;
 

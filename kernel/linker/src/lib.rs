@@ -42,7 +42,7 @@ mod tables;
 pub use component::{Component, ComponentId, Export, Replacement, SlotStore, StaticStorage, Stub};
 pub use elf::ElfError;
 pub use error::{LinkError, ObjectError, RelocationProblem, SectionProblem, SymbolProblem};
-pub use key::{Key, KeyHasher, KeyMap};
+pub use key::{FunctionKey, Key, KeyHasher, KeyMap};
 pub use layout::{ImageLayout, Layout, Piece, StaticLayout};
 pub use link::{Images, Import, Resolver, link};
 pub use namespace::Namespace;

@@ -8,7 +8,7 @@
 use crate::{
     error::LinkError,
     format::metadata::Class,
-    key::Key,
+    key::{FunctionKey, Key},
     layout::{GOT_WORD, Layout},
     object::{Object, Section, SectionKind, Symbol, SymbolIndex},
     placement::{Placement, StaticPlace},
@@ -29,9 +29,9 @@ pub struct Images<'i> {
 
 /// Answers what an object does not know itself.
 pub trait Resolver {
-    /// The stub of the function `key` that the object being linked defines at `code`, made on
-    /// demand. `None` when there is no room for another stub.
-    fn own_stub(&mut self, key: Key, code: u64) -> Option<u64>;
+    /// The stub of the function that the object being linked defines at `code`, made on demand.
+    /// `None` when there is no room for another stub.
+    fn own_stub(&mut self, function: FunctionKey, code: u64) -> Option<u64>;
 
     /// The address that an import is bound to: a function's stub, a static's storage, a constant.
     fn import(&mut self, key: Key) -> Import;
@@ -349,13 +349,16 @@ impl<'a> Linker<'_, 'a> {
                     symbol: self.name(index),
                 });
             }
-            address = self.resolver.own_stub(symbol.key, address).ok_or_else(|| {
-                let object = self.object.name().to_string();
-                LinkError::NoStub {
-                    object,
-                    symbol: self.name(index),
-                }
-            })?;
+            address = self
+                .resolver
+                .own_stub(symbol.function(), address)
+                .ok_or_else(|| {
+                    let object = self.object.name().to_string();
+                    LinkError::NoStub {
+                        object,
+                        symbol: self.name(index),
+                    }
+                })?;
         }
         self.remember(index, |bound| bound.public = Some(address));
         Ok(address)

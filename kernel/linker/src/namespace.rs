@@ -3,14 +3,17 @@
 //! Pure data: the nucleus fills one at boot, the loader another one from the hand-over and keeps it
 //! up to date. A swap works on a clone, so that a refused one leaves nothing to take back.
 //!
-//! A function is named by its key *and* the component that defines it: private functions and
-//! foreign generics of one path can occur in several components, and each needs a stub of its own.
+//! A stub belongs to a function's key, its shape *and* the component that defines it. The component,
+//! because private functions and foreign generics of one path can occur in several, and each needs a
+//! stub of its own. The shape, because a path can be taken by another function in a later build (the
+//! next closure of a function, or one that vanished and comes back otherwise): whoever holds the old
+//! one's address must not be led into the new one, nor the new build to the old one.
 
 use crate::{
     component::{Component, ComponentId, Export, Replacement, SlotStore, StaticStorage, Stub},
     error::LinkError,
     format::metadata::Class,
-    key::{Key, KeyMap},
+    key::{FunctionKey, Key, KeyMap},
     layout::Layout,
     link::{Images, Import, Resolver, link},
     object::{Binding, Object, Symbol},
@@ -32,7 +35,7 @@ pub struct Namespace {
     components: Vec<Option<Arc<Component>>>,
     exports: KeyMap<Key, Export>,
     stubs: Vec<Option<Stub>>,
-    by_function: KeyMap<(ComponentId, Key), StubIndex>,
+    by_function: KeyMap<(ComponentId, FunctionKey), StubIndex>,
     free_stubs: VecDeque<StubIndex>,
     fresh_stubs: Vec<StubIndex>,
     capacity: usize,
@@ -135,7 +138,7 @@ impl Namespace {
         }
         for stub in &component.stubs {
             if let Some(entry) = self.stubs.get_mut(stub.0 as usize).and_then(Option::take) {
-                self.by_function.remove(&(id, entry.key));
+                self.by_function.remove(&(id, entry.function));
                 self.free_stubs.push_back(*stub);
             }
         }
@@ -149,7 +152,7 @@ impl Namespace {
         self.exports.retain(|_, export| export.component != id);
         for stub in &component.stubs {
             if let Some(Some(entry)) = self.stubs.get_mut(stub.0 as usize) {
-                self.by_function.remove(&(id, entry.key));
+                self.by_function.remove(&(id, entry.function));
                 entry.component = ComponentId::NOBODY;
             }
         }
@@ -157,8 +160,8 @@ impl Namespace {
     }
 
     /// Replaces the object of a component: new exports, new statics, and its stubs lead to the new
-    /// functions of the same key. A stub keeps its target when the new object does not define its
-    /// function or `keeps_old` says so of its key. To be followed by [`Namespace::link`].
+    /// functions of the same key and shape. A stub keeps its target when the new object does not
+    /// define its function. To be followed by [`Namespace::link`].
     ///
     /// `pending` are the components that are going to be replaced together with this one: a symbol
     /// may move from one of them to another.
@@ -173,7 +176,6 @@ impl Namespace {
         layout: &Layout<'_>,
         placement: &Placement,
         pending: &[ComponentId],
-        keeps_old: impl Fn(Key) -> bool,
     ) -> Result<Replacement, LinkError> {
         let exported = self
             .component(id)
@@ -190,32 +192,33 @@ impl Namespace {
                 && !symbol.key.is_none()
                 && let Some(address) = placement.symbol(object, layout, symbol)
             {
-                functions.insert(symbol.key, address);
+                functions.insert(symbol.function(), address);
             }
         }
         let statics = storage(layout, placement);
         let component = self.slot_mut(id).ok_or(LinkError::NoComponent(id.0))?;
-        component.text = range(placement.text, layout.text.size);
+        let replaced =
+            core::mem::replace(&mut component.text, range(placement.text, layout.text.size));
         component.rodata = range(placement.rodata, layout.rodata.size);
         component.statics = statics;
         let stubs = component.stubs.clone();
-        Ok(self.retarget(&stubs, |key| {
-            functions.get(&key).copied().filter(|_| !keeps_old(key))
-        }))
+        Ok(self.retarget(&stubs, replaced, &functions))
     }
 
-    /// Leads `stubs` to where `successor` says, and keeps those for which it says nothing.
+    /// Leads `stubs` to the new `functions`. Those that have none keep their target; they are listed
+    /// if it lies in the text that is `replaced` now.
     fn retarget(
         &mut self,
         stubs: &[StubIndex],
-        successor: impl Fn(Key) -> Option<u64>,
+        replaced: VirtualRange,
+        functions: &KeyMap<FunctionKey, u64>,
     ) -> Replacement {
         let mut replacement = Replacement::default();
         for stub in stubs {
             let Some(Some(entry)) = self.stubs.get_mut(stub.0 as usize) else {
                 continue;
             };
-            match successor(entry.key) {
+            match functions.get(&entry.function).copied() {
                 Some(new) => {
                     replacement.stores.push(SlotStore {
                         stub: *stub,
@@ -224,7 +227,8 @@ impl Namespace {
                     });
                     entry.target = new;
                 }
-                None => replacement.kept.push(*stub),
+                None if replaced.contains(entry.target) => replacement.kept.push(*stub),
+                None => {}
             }
         }
         replacement
@@ -242,7 +246,8 @@ impl Namespace {
             .ok_or(LinkError::NoComponent(stub.component.0))?
             .stubs
             .push(index);
-        self.by_function.insert((stub.component, stub.key), index);
+        self.by_function
+            .insert((stub.component, stub.function), index);
         self.stubs.push(Some(stub));
         Ok(index)
     }
@@ -325,8 +330,8 @@ impl Namespace {
 
     /// The stub of a component's function, if it has one.
     #[must_use]
-    pub fn stub_of(&self, component: ComponentId, key: Key) -> Option<StubIndex> {
-        self.by_function.get(&(component, key)).copied()
+    pub fn stub_of(&self, component: ComponentId, function: FunctionKey) -> Option<StubIndex> {
+        self.by_function.get(&(component, function)).copied()
     }
 
     /// Imports of `object` that nobody here defines, weak ones left out.
@@ -386,6 +391,7 @@ impl Namespace {
                 component,
                 address,
                 class: symbol.class,
+                digest: symbol.digest,
                 weak,
             };
             if weak {
@@ -418,12 +424,17 @@ impl Namespace {
     }
 
     /// The stub of a function, made when there is none yet.
-    fn stub_for(&mut self, component: ComponentId, key: Key, target: u64) -> Option<StubIndex> {
-        if let Some(index) = self.by_function.get(&(component, key)) {
+    fn stub_for(
+        &mut self,
+        component: ComponentId,
+        function: FunctionKey,
+        target: u64,
+    ) -> Option<StubIndex> {
+        if let Some(index) = self.by_function.get(&(component, function)) {
             return Some(*index);
         }
         let entry = Stub {
-            key,
+            function,
             component,
             target,
         };
@@ -437,7 +448,7 @@ impl Namespace {
         };
         *self.stubs.get_mut(index.0 as usize)? = Some(entry);
         self.slot_mut(component)?.stubs.push(index);
-        self.by_function.insert((component, key), index);
+        self.by_function.insert((component, function), index);
         self.fresh_stubs.push(index);
         Some(index)
     }
@@ -451,9 +462,9 @@ struct Session<'n> {
 }
 
 impl Resolver for Session<'_> {
-    fn own_stub(&mut self, key: Key, code: u64) -> Option<u64> {
+    fn own_stub(&mut self, function: FunctionKey, code: u64) -> Option<u64> {
         self.namespace
-            .stub_for(self.id, key, code)
+            .stub_for(self.id, function, code)
             .map(StubIndex::address)
     }
 
@@ -465,8 +476,12 @@ impl Resolver for Session<'_> {
         if export.class != Class::Function {
             return Import::Address(export.address);
         }
+        let function = FunctionKey {
+            key,
+            digest: export.digest,
+        };
         self.namespace
-            .stub_for(export.component, key, export.address)
+            .stub_for(export.component, function, export.address)
             .map_or(Import::NoStub, |stub| Import::Address(stub.address()))
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     elf::{self, ElfFile},
     error::{ObjectError, RelocationProblem, SymbolProblem},
     format::metadata::{self, Class, Metadata},
-    key::Key,
+    key::{FunctionKey, Key},
     relocation::{Kind, meaning, relaxation},
     tables::Tables,
 };
@@ -80,6 +80,8 @@ pub enum Binding {
 pub struct Symbol {
     /// Its key.
     pub key: Key,
+    /// Of a function defined here, the digest of its shape; else 0.
+    pub digest: u64,
     /// What it is.
     pub class: Class,
     /// How it takes part in linking.
@@ -95,6 +97,15 @@ pub struct Symbol {
 }
 
 impl Symbol {
+    /// The function that it is, to its stub.
+    #[must_use]
+    pub const fn function(&self) -> FunctionKey {
+        FunctionKey {
+            key: self.key,
+            digest: self.digest,
+        }
+    }
+
     /// Whether other objects can be bound to it.
     #[must_use]
     pub fn is_exported(&self) -> bool {
@@ -275,6 +286,7 @@ impl<'a> Object<'a> {
         };
         Ok(Symbol {
             key: Key(known.key),
+            digest: known.digest,
             class,
             binding: match st_bind(raw.st_info) {
                 STB_LOCAL => Binding::Local,

@@ -26,7 +26,7 @@ pub fn conflict<'m>(one: &Metadata<'m>, other: &Metadata<'m>) -> Option<Conflict
         .or_else(|| imports(other, one))
 }
 
-/// Types and vtables that both name: the tables are sorted, so one pass over both finds them.
+/// Types, vtables and traits that both name: the tables are sorted, so one pass over both finds them.
 fn shared_shapes<'m>(one: &Metadata<'m>, other: &Metadata<'m>) -> Option<Conflict<'m>> {
     let (mut ones, mut others) = (one.items.iter().peekable(), other.items.iter().peekable());
     while let (Some(a), Some(b)) = (ones.peek(), others.peek()) {
@@ -34,7 +34,9 @@ fn shared_shapes<'m>(one: &Metadata<'m>, other: &Metadata<'m>) -> Option<Conflic
             Ordering::Less => drop(ones.next()),
             Ordering::Greater => drop(others.next()),
             Ordering::Equal => {
-                let compared = a.kind == ItemKind::Type as u32 || a.kind == ItemKind::Vtable as u32;
+                let compared = [ItemKind::Type, ItemKind::Vtable, ItemKind::Trait]
+                    .iter()
+                    .any(|kind| *kind as u32 == a.kind);
                 if compared && differ(a, b) {
                     return found(one, a, other, b);
                 }

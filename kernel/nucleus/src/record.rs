@@ -124,7 +124,12 @@ impl Record {
 fn stubs(linked: &Linked) -> Vec<Stub> {
     let stubs = linked.namespace.stubs();
     stubs
-        .map(|(_, stub)| Stub { key: stub.key.0, component: stub.component.0, reserved: 0 })
+        .map(|(_, stub)| Stub {
+            key: stub.function.key.0,
+            digest: stub.function.digest,
+            component: stub.component.0,
+            reserved: 0,
+        })
         .collect()
 }
 

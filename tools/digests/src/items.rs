@@ -8,7 +8,7 @@ use crate::statics::{
     MutableStatic, StaticProblem, check_statics, initial_value, mutable_statics, variables,
 };
 use crate::types::{Types, put_number};
-use crate::vtables::vtables;
+use crate::vtables::{Vtable, vtables};
 use crate::{DigestError, ItemKind};
 use gimli::constants as dw;
 use std::collections::BTreeMap;
@@ -58,7 +58,11 @@ pub fn analyse(object: &[u8], crate_name: &str) -> Result<Analysis, DigestError>
     items.types(&types)?;
     items.functions(&elf, &Functions::new(&types)?)?;
     items.statics(&elf, &types)?;
-    for (name, shape) in vtables(&elf, &types)? {
+    for vtable in vtables(&elf, &types)? {
+        if let Some((path, shape)) = vtable.trait_ {
+            items.add(ItemKind::Trait, path.clone(), path, shape);
+        }
+        let Vtable { name, shape, .. } = vtable;
         items.add(ItemKind::Vtable, name.clone(), name, shape);
     }
     Ok(Analysis {
@@ -69,7 +73,7 @@ pub fn analyse(object: &[u8], crate_name: &str) -> Result<Analysis, DigestError>
 }
 
 /// Crates of the toolchain: another toolchain is another system, so their types need no digest.
-const TOOLCHAIN: [&str; 4] = ["core", "alloc", "std", "compiler_builtins"];
+pub(crate) const TOOLCHAIN: [&str; 4] = ["core", "alloc", "std", "compiler_builtins"];
 
 /// Items in the making.
 struct Items<'c> {

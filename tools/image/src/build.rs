@@ -4,9 +4,9 @@ use crate::{
     archive::{self, Archive},
     cache::Cache,
     compile::{Compilation, Compiled},
+    context::Surroundings,
     error::{Error, Result, Violation},
     files,
-    imports::Definitions,
     iso::Iso,
     manifest::Manifest,
     members::{Candidate, Members},
@@ -198,9 +198,9 @@ fn process(
     let mut cached = cache.objects(&units)?;
     let default = units.iter().zip(&cached);
     let default = default.filter(|(unit, _)| unit.variant.is_empty());
-    let definitions = Definitions::of(default.map(|(_, cached)| &cached.summary));
+    let build = Surroundings::of(default.map(|(_, cached)| &cached.summary));
     for cached in &mut cached {
-        cache.complete(cached, &definitions)?;
+        cache.complete(cached, &build)?;
     }
     cache.prune(cached.iter())?;
     let candidates: Vec<Candidate> = units

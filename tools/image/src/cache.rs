@@ -1,9 +1,9 @@
 //! Objects that need no second processing: files named by the hash of all that they are made of.
 
 use crate::{
+    context::Surroundings,
     error::{Error, Result},
     files,
-    imports::Definitions,
     merge::Merger,
     process::{Description, process},
     rlib,
@@ -100,21 +100,21 @@ impl Cache {
         done.into_iter().map(|(_, cached)| cached).collect()
     }
 
-    /// Gives the imports of `cached` the digests that they have in a build: makes it another object,
-    /// with ids of its own.
+    /// Writes into the metadata of `cached` what it lacks of the build around it: makes it another
+    /// object, with ids of its own.
     ///
     /// # Errors
     ///
     /// When a file cannot be read or written.
-    pub(crate) fn complete(&self, cached: &mut Cached, build: &Definitions) -> Result<()> {
-        let imports = build.imports(&cached.summary);
-        let ids = imports.ids(cached.summary.ids.ids());
+    pub(crate) fn complete(&self, cached: &mut Cached, build: &Surroundings) -> Result<()> {
+        let context = build.around(&cached.summary);
+        let ids = context.ids(cached.summary.ids.ids());
         cached.summary.ids = ids.into();
-        let name = format!("{}.{:032x}.o", cached.key, imports.hash());
+        let name = format!("{}.{:032x}.o", cached.key, context.hash());
         let path = self.folder.join(name);
         if !path.exists() {
             let mut object = files::read(&cached.object)?;
-            imports.write(&cached.summary.crate_name, &mut object, ids)?;
+            context.write(&cached.summary.crate_name, &mut object, ids)?;
             files::write_if_changed(&path, &object)?;
             cached.fresh = true;
         }
@@ -200,7 +200,7 @@ impl Cache {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let mut parts = name.split('.');
             let key = parts.next().unwrap_or_default();
-            // A key, the hash of the imports' digests, and the ending.
+            // A key, the hash of the context, and the ending.
             let is_complete = parts.count() == 2 && !name.ends_with(".debug.o");
             let is_used = keys.contains(key) && (!is_complete || objects.contains(&*path));
             if path.is_file() && !is_used && age(&path) > KEPT_UNUSED {

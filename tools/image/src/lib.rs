@@ -23,6 +23,7 @@ mod classes;
 mod compile;
 #[cfg(test)]
 mod compiled;
+mod context;
 mod elf;
 mod elf_read;
 mod elf_write;
@@ -31,7 +32,6 @@ mod files;
 mod frames;
 mod functions;
 mod identity;
-mod imports;
 mod iso;
 pub mod list;
 pub mod manifest;

@@ -20,6 +20,7 @@ use linker::format::{
     Record as _, Span,
     metadata::{self, Class, Header, Item, ItemKind, NO_INDEX, SECTION},
 };
+use std::collections::HashMap;
 
 /// What is known of an object before it is looked at.
 pub(crate) struct Description<'a> {
@@ -93,11 +94,11 @@ impl<'a> Subject<'a> {
             .map(|s| class_of(&object, s))
             .collect();
         let identities = identities(name, &named(&object, &classes));
-        let symbols = symbol_records(&classes, &identities);
         let mut pool = Pool::default();
         let items = analysis
             .map(|analysis| shapes::records(&analysis.items, &object, &identities, &mut pool))
             .unwrap_or_default();
+        let symbols = symbol_records(&classes, &identities, &items);
         let mut flags = description.flags;
         if special(&object, name, "APPLICATION").is_some() {
             flags |= metadata::APPLICATION;
@@ -185,6 +186,7 @@ impl<'a> Subject<'a> {
             },
             exports,
             imports,
+            reified: self.reified(),
             violations: self.violations(analysis),
         }
     }
@@ -215,6 +217,17 @@ impl<'a> Subject<'a> {
             }
         }
         (exports, imports)
+    }
+
+    /// The functions for which the object has a shim that passes a caller's place, because their
+    /// address is taken: those with `#[track_caller]`.
+    fn reified(&self) -> Vec<u64> {
+        let keys = self.object.symbols.iter().filter_map(|symbol| {
+            let name = digests::key_name(&symbol.name);
+            let (function, _) = name.split_once("::{shim:reify")?;
+            Some(digests::key(function))
+        });
+        keys.collect()
     }
 
     /// Digest of the function or static with this key.
@@ -258,26 +271,36 @@ fn named<'a>(object: &'a Object, classes: &[Class]) -> Vec<Named<'a>> {
 fn with_null(symbols: &[metadata::Symbol]) -> Vec<metadata::Symbol> {
     let null = metadata::Symbol {
         key: 0,
+        digest: 0,
         class: Class::Other as u16,
         reserved: 0,
-        ordinal: 0,
     };
     core::iter::once(null)
         .chain(symbols.iter().copied())
         .collect()
 }
 
-fn symbol_records(classes: &[Class], identities: &[Option<Identity>]) -> Vec<metadata::Symbol> {
-    let records = classes
+fn symbol_records(
+    classes: &[Class],
+    identities: &[Option<Identity>],
+    items: &[Item],
+) -> Vec<metadata::Symbol> {
+    let functions = items
         .iter()
-        .zip(identities)
-        .map(|(&class, identity)| metadata::Symbol {
-            key: identity.as_ref().map_or(0, Identity::key),
+        .filter(|item| item.kind == ItemKind::Function as u32);
+    let digests: HashMap<u64, u64> = functions.map(|item| (item.key, item.digest)).collect();
+    let record = |(&class, identity): (&Class, &Option<Identity>)| {
+        let key = identity.as_ref().map_or(0, Identity::key);
+        let is_function = class == Class::Function;
+        let digest = digests.get(&key).filter(|_| is_function);
+        metadata::Symbol {
+            key,
+            digest: digest.copied().unwrap_or(0),
             class: class as u16,
             reserved: 0,
-            ordinal: identity.as_ref().map_or(0, |identity| identity.ordinal),
-        });
-    records.collect()
+        }
+    };
+    classes.iter().zip(identities).map(record).collect()
 }
 
 /// The static with this name at the root of the crate.

@@ -20,6 +20,8 @@ pub struct Summary {
     pub exports: Vec<Export>,
     /// What other objects have to define.
     pub imports: Vec<Import>,
+    /// Keys of functions that it has a shim for because they want to know their caller.
+    pub reified: Vec<u64>,
     /// Rules that it breaks.
     pub violations: Vec<Violation>,
 }

@@ -8,7 +8,8 @@ use crate::{Live, LoadError, Loaded, ObjectBytes, live, policy, stubs};
 use alloc::{borrow::ToOwned, sync::Arc, vec::Vec};
 use handover::{Handover, LoadedComponent};
 use linker::{
-    ComponentId, Key, Namespace, Object, Placement, Stub, StubIndex, format::archive::Archive,
+    ComponentId, FunctionKey, Key, Namespace, Object, Placement, Stub, StubIndex,
+    format::archive::Archive,
 };
 
 /// Adopts all components, stubs and statics.
@@ -79,7 +80,10 @@ fn adopt_stubs(handover: &Handover, namespace: &mut Namespace) -> Result<(), Loa
         let target = stubs::read_slot(index).unwrap_or(0);
         let component = ComponentId(stub.component);
         namespace.adopt_stub(Stub {
-            key: Key(stub.key),
+            function: FunctionKey {
+                key: Key(stub.key),
+                digest: stub.digest,
+            },
             component,
             target,
         })?;

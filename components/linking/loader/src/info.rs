@@ -307,7 +307,7 @@ pub fn symbols(name: &str) -> Result<Vec<SymbolInfo>, LoadError> {
         if symbol.is_section() {
             continue;
         }
-        let stub = live.namespace.stub_of(id, symbol.key);
+        let stub = live.namespace.stub_of(id, symbol.function());
         found.push(SymbolInfo {
             name: demangled(object.symbol_name(symbol)),
             kind,

@@ -2,11 +2,11 @@
 
 use crate::{Live, LoadError, live, stubs, texts};
 use alloc::{borrow::ToOwned, vec::Vec};
-use linker::{ComponentId, Key, KeyMap, Namespace, StaticStorage};
+use linker::{ComponentId, FunctionKey, Key, KeyMap, Namespace, StaticStorage};
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// Where the functions of live builds are.
-type Functions = KeyMap<(ComponentId, Key), u64>;
+type Functions = KeyMap<(ComponentId, FunctionKey), u64>;
 
 /// The hash of the symbol map, of which build of each component lies where, of all slots that lead
 /// elsewhere than to the build that is live, and of the statics of the components `with_statics`,
@@ -54,7 +54,11 @@ fn hash_components(live: &Live, hasher: &mut Xxh3Default) -> Functions {
             let known = metadata.symbols.get(symbol.index);
             if let (Some(known), Some(offset)) = (known, symbol.text_offset) {
                 let address = loaded.text().start.wrapping_add(offset);
-                functions.insert((id, Key(known.key)), address);
+                let function = FunctionKey {
+                    key: Key(known.key),
+                    digest: known.digest,
+                };
+                functions.insert((id, function), address);
             }
         }
     }
@@ -81,13 +85,13 @@ fn hash_slots(namespace: &Namespace, functions: &Functions, hasher: &mut Xxh3Def
             continue;
         }
         let slot = stubs::read_slot(index).unwrap_or_default();
-        let is_right = match functions.get(&(stub.component, stub.key)) {
+        let is_right = match functions.get(&(stub.component, stub.function)) {
             Some(address) => *address == slot,
             None => texts::text_at(slot).is_some(),
         };
         if !is_right {
             hasher.update(&index.0.to_le_bytes());
-            hasher.update(&stub.key.0.to_le_bytes());
+            hasher.update(&stub.function.key.0.to_le_bytes());
             hasher.update(&slot.to_le_bytes());
         }
     }

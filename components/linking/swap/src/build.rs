@@ -144,23 +144,15 @@ fn enter(next: &mut Live, new: &mut [New<'_, '_>]) -> Result<Entered, Refusal> {
         let Some((id, old)) = &target.replaces else {
             continue;
         };
-        let keeps_old = |key| target.keeps_old.contains_key(&key);
         let replacement = next
             .namespace
-            .replace(
-                *id,
-                &parsed.object,
-                &parsed.layout,
-                placement,
-                pending,
-                keeps_old,
-            )
+            .replace(*id, &parsed.object, &parsed.layout, placement, pending)
             .map_err(|error| Refusal::new(&parsed.found.name, Reason::Link(error)))?;
         pending = pending.get(1..).unwrap_or_default();
         entered.stores.extend(replacement.stores);
         for stub in replacement.kept {
             if let Some(stub) = next.namespace.stub(stub) {
-                entered.kept_old.push(function_name(old, stub.key));
+                entered.kept_old.push(function_name(old, stub.function));
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use alloc::string::{String, ToString};
 use linker::{
-    Key,
+    FunctionKey, Key,
     format::metadata::{ItemKind, Metadata},
 };
 use loader::Loaded;
 
-/// The path of a function of a version, by its key.
-pub(crate) fn function_name(loaded: &Loaded, key: Key) -> String {
+/// The path of a function of a version.
+pub(crate) fn function_name(loaded: &Loaded, FunctionKey { key, .. }: FunctionKey) -> String {
     let named = |metadata: Metadata<'_>| {
         let item = metadata.item(ItemKind::Function, key.0)?;
         Some(metadata.strings.get(item.name)?.to_string())

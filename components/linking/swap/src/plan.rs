@@ -10,7 +10,7 @@ use alloc::{
     vec::Vec,
 };
 use linker::{
-    ComponentId, Key, KeyMap, Layout, Object,
+    ComponentId, Layout, Object,
     compare::{Comparison, compare},
     format::{
         archive::Archive,
@@ -33,8 +33,6 @@ pub(crate) struct Parsed<'a> {
 pub(crate) struct Target {
     /// What it replaces; none if it is added.
     pub(crate) replaces: Option<(ComponentId, Arc<Loaded>)>,
-    /// Functions whose stubs keep their old code although the new object has one of that key.
-    pub(crate) keeps_old: KeyMap<Key, ()>,
 }
 
 impl Target {
@@ -76,10 +74,7 @@ pub(crate) fn parse<'a>(
         policy::check(archive, &found.name, object.metadata.header.flags)
             .map_err(|error| refuse(Reason::Load(error)))?;
         let targets = match found.is_added {
-            true => alloc::vec![Target {
-                replaces: None,
-                keeps_old: KeyMap::default()
-            }],
+            true => alloc::vec![Target { replaces: None }],
             false => targets(live, request, &object),
         };
         if targets.is_empty() && !changes_next_load(live, archive, request, &object)? {
@@ -100,7 +95,6 @@ pub(crate) fn parse<'a>(
 fn targets(live: &Live, request: &Request, object: &Object<'_>) -> Vec<Target> {
     let target = |(id, old): (ComponentId, &Arc<Loaded>)| Target {
         replaces: Some((id, Arc::clone(old))),
-        keeps_old: KeyMap::default(),
     };
     let other_build =
         |(_, old): &(ComponentId, &Arc<Loaded>)| old.exact_id != object.metadata.header.exact_id;
@@ -171,9 +165,6 @@ pub(crate) fn compare_all(parsed: &mut [Parsed<'_>], remarks: &mut Remarks) -> R
                     remarks.initial_values.push(name.clone());
                 }
             }
-            let kept = comparison.kept_closures.iter();
-            let kept: KeyMap<Key, ()> = kept.map(|function| (Key(function.key), ())).collect();
-            target.keeps_old = kept;
         }
     }
     Ok(())

@@ -35,12 +35,12 @@ pub(crate) fn prepare(
         let placement = new.settled_placement();
         let replacement = next
             .namespace
-            .replace(*id, &object, &layout, &placement, pending, |_| false)
+            .replace(*id, &object, &layout, &placement, pending)
             .map_err(|error| Refusal::new(&new.name, Reason::Link(error)))?;
         stores.extend(replacement.stores);
         for stub in replacement.kept {
             if let Some(stub) = next.namespace.stub(stub) {
-                kept_old.push(function_name(old, stub.key));
+                kept_old.push(function_name(new, stub.function));
             }
         }
         imports.push((

@@ -63,7 +63,8 @@ impl<'m> Culprits<'m> {
         }
         (
             None,
-            "a type of another component that it reaches differs".to_owned(),
+            "a type of another component that it reaches differs, or what `#[track_caller]` passes"
+                .to_owned(),
         )
     }
 }

@@ -30,12 +30,10 @@ pub struct Comparison {
     pub other_toolchain: bool,
     /// Functions that the new build does not have: they keep their old code.
     pub vanished_functions: Vec<String>,
-    /// Functions whose closures changed.
+    /// Functions whose closures changed. These, and the copies of generic functions that were made
+    /// for them, both builds have by name, but not for the same thing: the old ones keep their old
+    /// code, since a stub belongs to a shape.
     pub changed_closures: Vec<String>,
-    /// The closures in them, and the copies of generic functions that were made for these: both
-    /// builds have the name, but not for the same thing, so their stubs must not follow it. They
-    /// keep their old code.
-    pub kept_closures: Vec<KeptFunction>,
     /// Statics whose first value changed: their running value stays.
     pub changed_initial_values: Vec<String>,
     /// Functions and statics that only the new build has.
@@ -48,15 +46,6 @@ impl Comparison {
     pub const fn fits(&self) -> bool {
         self.differences.is_empty() && !self.state_not_transferable && !self.other_toolchain
     }
-}
-
-/// A function that keeps its old code although the new build has one of its name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptFunction {
-    /// Its key.
-    pub key: u64,
-    /// Its path.
-    pub name: String,
 }
 
 /// Something that both builds name and that is not the same in both.
@@ -87,6 +76,7 @@ impl core::fmt::Display for Difference {
             ItemKind::Vtable => "vtable",
             ItemKind::Import => "import",
             ItemKind::Closures => "closures of",
+            ItemKind::Trait => "trait",
         };
         if self.name.is_empty() {
             write!(f, "{kind} {:#018x}: ", self.key)?;
@@ -179,14 +169,8 @@ impl Comparison {
         match kind {
             ItemKind::InitialValue => self.changed_initial_values.push(name.to_owned()),
             ItemKind::Closures => self.changed_closures.push(name.to_owned()),
-            ItemKind::Function if mentions_closure(name) => {
-                self.kept_closures.push(KeptFunction {
-                    key: before.key,
-                    name: name.to_owned(),
-                });
-            }
-            // Whoever has an old closure has its old vtable.
-            ItemKind::Vtable if mentions_closure(name) => {}
+            // Whoever has an old closure has its old stub and its old vtable.
+            ItemKind::Function | ItemKind::Vtable if mentions_closure(name) => {}
             // What it imports has to be what its definer defines, which `survivor` compares: there it
             // has a name.
             ItemKind::Import => {}

@@ -16,7 +16,7 @@ pub const SECTION: &str = ".strake";
 pub const MAGIC: u64 = u64::from_le_bytes(*b"STRAKEMD");
 
 /// Version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Value of an index that names nothing.
 pub const NO_INDEX: u32 = u32::MAX;
@@ -73,12 +73,12 @@ records! {
     pub struct Symbol {
         /// The symbol's key, or 0 for a symbol that nothing can name (sections, files).
         pub key: u64,
+        /// Of a function defined here, the digest of its shape; else 0.
+        pub digest: u64,
         /// A [`Class`].
         pub class: u16,
         /// Padding, 0.
         pub reserved: u16,
-        /// Ordinal among the symbols of this object with the same path (already part of `key`).
-        pub ordinal: u32,
     }
 
     /// Something whose shape both sides of a swap must agree on.
@@ -161,6 +161,9 @@ pub enum ItemKind {
     /// The closures of a function: their number and digests. A difference leaves the old closures'
     /// stubs on their old code.
     Closures = 7,
+    /// A trait of which there is a vtable: its methods in the order of the table. Whoever calls
+    /// through a trait object counts on that order, whatever type is behind it.
+    Trait = 8,
 }
 
 impl ItemKind {
@@ -175,6 +178,7 @@ impl ItemKind {
             5 => Self::Import,
             6 => Self::InitialValue,
             7 => Self::Closures,
+            8 => Self::Trait,
             _ => return None,
         })
     }

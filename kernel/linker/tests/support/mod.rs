@@ -129,9 +129,9 @@ pub(crate) fn with_metadata(name: &str, elf: &[u8]) -> Vec<u8> {
         };
         symbols.push(metadata::Symbol {
             key,
+            digest: 0,
             class: class as u16,
             reserved: 0,
-            ordinal: 0,
         });
     }
     append_section(elf, ".strake", &metadata_bytes(name, &symbols))
