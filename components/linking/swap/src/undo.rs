@@ -40,7 +40,7 @@ pub(crate) fn prepare(
         stores.extend(replacement.stores);
         for stub in replacement.kept {
             if let Some(stub) = next.namespace.stub(stub) {
-                kept_old.push(function_name(new, stub.function));
+                kept_old.push(function_name(old, stub.function));
             }
         }
         imports.push((

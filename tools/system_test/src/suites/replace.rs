@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::path::Path;
 
 mod edits;
+mod holders;
 mod services;
 
 pub(crate) const SUITE: Suite = Suite {
@@ -29,6 +30,7 @@ pub(crate) const EDITS: Suite = Suite {
     name: "edits",
     tests: Tests::Own(&[
         ("fit_or_are_refused_by_name", |_| edits::all()),
+        ("never_mislead_holders_of_addresses", |_| holders::all()),
         (
             "of_log_and_console_arrive_while_they_are_in_use",
             services::all,
