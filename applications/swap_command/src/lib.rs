@@ -39,8 +39,17 @@ fn main(arguments: &Arguments) -> ExitCode {
     let mode = modes.into_iter().find(|mode| arguments.has(mode));
     let takes_names = matches!(mode, None | Some("state-hash"));
     let names = arguments.operands().len();
-    if (names > 0 && !takes_names) || (names == 0 && mode.is_none()) {
+    if let Some(mode) = mode.filter(|_| names > 0 && !takes_names) {
+        eprintln!("swap: --{mode} takes no names");
+        return ExitCode::USAGE;
+    }
+    if names == 0 && mode.is_none() {
         eprintln!("swap: name the components to swap, or --undo, --history or --state-hash");
+        return ExitCode::USAGE;
+    }
+    let nameless = |text: &&String| text.is_empty() || text.starts_with('=');
+    if let Some(text) = arguments.operands().iter().find(nameless) {
+        eprintln!("swap: '{text}' names no component");
         return ExitCode::USAGE;
     }
     match mode {

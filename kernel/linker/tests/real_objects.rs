@@ -11,7 +11,9 @@
 mod support;
 
 use linker::{
-    Images, Key, LinkError, Namespace, Object, ObjectError, Placement, SectionKind, stub,
+    Images, Key, LinkError, Namespace, Object, ObjectError, Placement, SectionKind,
+    format::{Record as _, metadata},
+    stub,
 };
 use std::collections::HashMap;
 use support::{TOOLCHAIN, prebuilt, raw_sections, word};
@@ -52,11 +54,12 @@ fn link(bytes: &[u8], namespace: &mut Namespace) -> Result<Linked, LinkError> {
 fn without_imports(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let sections = raw_sections(&bytes);
-    let metadata = sections.last().expect("metadata").offset;
-    let symbols = word(&bytes, metadata + 92) as u32 as usize + metadata;
-    let count = (word(&bytes, metadata + 92) >> 32) as usize;
+    let start = sections.last().expect("metadata").offset;
+    let symbols = word(&bytes, start + 92) as u32 as usize + start;
+    let count = (word(&bytes, start + 92) >> 32) as usize;
     for index in 0..count {
-        let class = symbols + index * 16 + 8;
+        // The class stands behind key and digest.
+        let class = symbols + index * metadata::Symbol::SIZE + 16;
         if bytes[class] == 4 {
             bytes[class] = 5;
         }

@@ -40,6 +40,22 @@ impl Accelerator {
             Ok(Self::Tcg)
         }
     }
+
+    /// KVM, if it works here.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, or the probe's disk cannot be written.
+    pub fn require_kvm(scratch: &Path) -> Result<Self, RunnerError> {
+        match Self::detect(scratch)? {
+            Self::Kvm => Ok(Self::Kvm),
+            Self::Tcg => Err(RunnerError::Setting {
+                name: "ACCEL",
+                value: "kvm".into(),
+                expected: "auto or tcg: KVM does not work on this machine",
+            }),
+        }
+    }
 }
 
 fn processor_can_virtualise() -> bool {

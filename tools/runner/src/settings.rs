@@ -34,7 +34,7 @@ impl Settings {
             processors: number("SMP", "1", "a number of processors from 1 to 255")?,
             boot: boot(&variable("BOOT").unwrap_or_else(|| "bios".into()))?,
             accelerator: accelerator(&variable("ACCEL").unwrap_or_else(|| "auto".into()))?,
-            instruction_count: variable("ICOUNT").is_some_and(|value| value != "0"),
+            instruction_count: switch("ICOUNT")?,
             command: variable("CMD"),
             limit: Duration::from_secs(
                 number("TIMEOUT", "600", "a number of seconds of at least 1")?.into(),
@@ -46,10 +46,11 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// As [`Accelerator::detect`].
+    /// As [`Accelerator::detect`] and [`Accelerator::require_kvm`].
     pub fn accelerator(&self, scratch: &Path) -> Result<Accelerator, RunnerError> {
         match self.accelerator {
-            Some(accelerator) => Ok(accelerator),
+            Some(Accelerator::Kvm) => Accelerator::require_kvm(scratch),
+            Some(Accelerator::Tcg) => Ok(Accelerator::Tcg),
             // Instructions can be counted by TCG only.
             None if self.instruction_count => Ok(Accelerator::Tcg),
             None => Accelerator::detect(scratch),
@@ -60,6 +61,18 @@ impl Settings {
 /// A variable that is set and not empty.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn switch(name: &'static str) -> Result<bool, RunnerError> {
+    match variable(name).as_deref() {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(value) => Err(RunnerError::Setting {
+            name,
+            value: value.into(),
+            expected: "0 or 1",
+        }),
+    }
 }
 
 fn number(name: &'static str, default: &str, expected: &'static str) -> Result<u32, RunnerError> {

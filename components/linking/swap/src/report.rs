@@ -113,7 +113,7 @@ impl Report {
         }
         write!(
             out,
-            "],\"retired_bytes\":{},\"instructions\":{{",
+            "],\"retired_bytes\":{},\"ticks\":{{",
             self.retired_bytes
         )?;
         for (index, (step, ticks)) in self.ticks.iter().enumerate() {

@@ -40,6 +40,7 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
     task::Builder::new("push")
         .component("push")
         .stack_size(STACK_BYTES)
+        .essential() // Who kills it could not push what makes it well again.
         .spawn(serve)?;
     Ok(())
 }
