@@ -14,7 +14,10 @@ use linker::{
         metadata::{APPLICATION, FrameDescription, Metadata, NO_INDEX},
     },
 };
-use mappings::{Mapping, Protection};
+use mappings::{Mapping, PAGE_SIZE, Protection};
+
+/// Bytes of an entry of a page table.
+pub(crate) const PAGE_ENTRY: u64 = 8;
 
 /// A linked version of a component. Dropping it unmaps its text and rodata; its statics' storage
 /// lives until no version needs it.
@@ -294,12 +297,21 @@ impl Loaded {
         &self.static_addresses
     }
 
-    /// Bytes of the records that the loader, debuggers' table and history keep of a version.
+    /// Bytes of the records that the loader, debuggers' table and history keep of a version, and of
+    /// the page-table entries for its images.
     #[must_use]
     pub fn bookkeeping(&self) -> u64 {
-        let record = size_of::<Self>() + self.name.capacity() + self.version.capacity();
-        let statics = self.placement.statics.capacity() * (size_of::<StaticPlace>() + 8);
-        (record + statics + crate::registry::ENTRY_COST) as u64
+        let in_heap = [
+            size_of::<Self>() + size_of::<[usize; 2]>(), // With the counts of its `Arc`.
+            self.name.capacity(),
+            self.version.capacity(),
+            self.placement.statics.capacity() * size_of::<StaticPlace>(),
+            self.static_addresses.capacity() * size_of::<u64>(),
+            self.data.capacity() * size_of::<Arc<Mapping>>(),
+        ];
+        let record: usize = in_heap.into_iter().map(heap::allocated_size).sum();
+        let pages = (self.text().len() + self.rodata().len()) / PAGE_SIZE;
+        (record + crate::registry::ENTRY_COST) as u64 + pages * PAGE_ENTRY
     }
 
     /// Whether it is an application.

@@ -1,12 +1,13 @@
 //! Where an object's bytes come from.
 
+use crate::loaded::PAGE_ENTRY;
 use alloc::sync::Arc;
 use core::{
     fmt,
     ops::Deref,
     sync::atomic::{AtomicU64, Ordering},
 };
-use mappings::{Mapping, MappingError, Protection};
+use mappings::{Mapping, MappingError, PAGE_SIZE, Protection};
 
 /// The bytes of an object: part of the archive, or received from outside.
 ///
@@ -92,6 +93,12 @@ pub struct ReceivedObject {
     length: usize,
 }
 
+/// Bytes that pages and the entries for them in page tables take.
+fn memory(pages: &Mapping) -> u64 {
+    let bytes = pages.len() as u64;
+    bytes + bytes / PAGE_SIZE * PAGE_ENTRY
+}
+
 impl ReceivedObject {
     /// Memory for an object of `length` bytes, zeroed, to be filled.
     ///
@@ -100,7 +107,7 @@ impl ReceivedObject {
     /// When there is not enough.
     pub fn with_length(length: usize) -> Result<Self, MappingError> {
         let pages = Mapping::allocate(length.max(1) as u64, Protection::ReadWrite)?;
-        RECEIVED.fetch_add(pages.len() as u64, Ordering::Relaxed);
+        RECEIVED.fetch_add(memory(&pages), Ordering::Relaxed);
         Ok(Self { pages, length })
     }
 
@@ -118,7 +125,7 @@ impl ReceivedObject {
     /// Bytes of memory that it takes.
     #[must_use]
     pub fn memory(&self) -> u64 {
-        self.pages.len() as u64
+        memory(&self.pages)
     }
 
     fn bytes(&self) -> &[u8] {
@@ -139,6 +146,6 @@ impl AsMut<[u8]> for ReceivedObject {
 
 impl Drop for ReceivedObject {
     fn drop(&mut self) {
-        RECEIVED.fetch_sub(self.pages.len() as u64, Ordering::Relaxed);
+        RECEIVED.fetch_sub(self.memory(), Ordering::Relaxed);
     }
 }

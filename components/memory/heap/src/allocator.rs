@@ -59,6 +59,20 @@ pub fn statistics() -> HeapStatistics {
     }
 }
 
+/// Bytes that an allocation of `size` bytes takes.
+#[must_use]
+pub fn allocated_size(size: usize) -> usize {
+    match Layout::from_size_align(size, align_of::<u64>()) {
+        Err(_) => size,
+        Ok(_) if size == 0 => 0,
+        Ok(layout) => match Class::of(layout) {
+            Some(class) => class.layout().size(),
+            None if segments::is_large(layout) => to_usize(segments::large_range(0, layout).len()),
+            None => size,
+        },
+    }
+}
+
 /// Maps the first segment.
 pub(crate) fn grow_first() -> Result<(), MappingError> {
     add(segments::map(Layout::new::<u64>())?);

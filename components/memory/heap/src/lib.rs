@@ -24,7 +24,7 @@ mod segments;
 
 use component::{Handover, StartError};
 
-pub use allocator::{Heap, HeapStatistics, statistics};
+pub use allocator::{Heap, HeapStatistics, allocated_size, statistics};
 pub use frames::with_reserve;
 
 component::component! { start: start }

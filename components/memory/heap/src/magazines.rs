@@ -152,7 +152,9 @@ fn here(_: &PreemptionGuard, class: Class) -> Option<&'static Magazines> {
     // SAFETY: the word is 0 or the address of a share, which `join` has put there.
     let share = unsafe { share.as_ref() }?;
     // SAFETY: the offset is that of one of the share's entries.
-    Some(unsafe { &*ptr::from_ref(&share.0).byte_add(class.offset()).cast() })
+    let entry = unsafe { ptr::from_ref(&share.0).byte_add(class.offset()) };
+    // SAFETY: as above; the share lives as long as the system.
+    Some(unsafe { &*entry.cast() })
 }
 
 /// Gives this CPU its share, unless it has one or is in an interrupt handler.
