@@ -10,9 +10,10 @@ use talc::{
 };
 
 /// Size of a segment, unless an allocation needs a larger one.
-const SEGMENT: usize = 32 * 1024;
-/// Size from which an allocation gets pages of its own: at most a fifth of them is waste.
-const LARGE: usize = 16 * 1024;
+const SEGMENT: usize = 16 * 1024;
+/// Size from which an allocation gets pages of its own: most that is large is for a moment, and what
+/// is small and stays would settle between and keep segments from being given back.
+const LARGE: usize = 4 * 1024;
 /// What a segment needs beyond the allocation that it is mapped for: the allocator's lists in the
 /// first one, and its alignment.
 const OVERHEAD: usize = 4096;
