@@ -21,15 +21,41 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Heap;
 
-/// Both hold pointers into the segments, which they own.
-struct Inner(Talc<Segments, DefaultBinning>, Depot);
+type Arena = Talc<Segments, DefaultBinning>;
+
+/// They hold pointers into the segments, which they own.
+///
+/// Blocks of a class have segments of their own: those that stay would settle among what is larger
+/// and only there for a moment, and keep its segments from being given back.
+struct Inner {
+    blocks: Arena,
+    other: Arena,
+    depot: Depot,
+    /// Bytes of large allocations, and of the pages that they have.
+    large: (usize, usize),
+}
+
+impl Inner {
+    /// Who serves this layout, if it is not large.
+    fn arena(&mut self, layout: Layout) -> &mut Arena {
+        match Class::of(layout) {
+            Some(_) => &mut self.blocks,
+            None => &mut self.other,
+        }
+    }
+}
 
 // SAFETY: the segments that the pointers lead to belong to the allocator alone, and any CPU may use
 // it under the lock.
 unsafe impl Send for Inner {}
 
 #[used]
-static HEAP: IrqMutex<Inner> = IrqMutex::new(Inner(Talc::new(Segments::new()), Depot::new()));
+static HEAP: IrqMutex<Inner> = IrqMutex::new(Inner {
+    blocks: Talc::new(Segments::new()),
+    other: Talc::new(Segments::new()),
+    depot: Depot::new(),
+    large: (0, 0),
+});
 #[used]
 static FAILURES: AtomicUsize = AtomicUsize::new(0);
 
@@ -50,11 +76,15 @@ pub struct HeapStatistics {
 #[must_use]
 pub fn statistics() -> HeapStatistics {
     let heap = HEAP.lock();
-    let at_hand = heap.1.bytes().saturating_add(magazines::bytes_at_hand());
+    let at_hand = heap
+        .depot
+        .bytes()
+        .saturating_add(magazines::bytes_at_hand());
+    let (blocks, other) = (&heap.blocks.source, &heap.other.source);
     HeapStatistics {
-        used: heap.0.source.used.saturating_sub(at_hand),
+        used: (blocks.used + other.used + heap.large.0).saturating_sub(at_hand),
         at_hand,
-        mapped: heap.0.source.mapped,
+        mapped: blocks.mapped + other.mapped + heap.large.1,
         failures: FAILURES.load(Ordering::Relaxed),
     }
 }
@@ -75,7 +105,8 @@ pub fn allocated_size(size: usize) -> usize {
 
 /// Maps the first segment.
 pub(crate) fn grow_first() -> Result<(), MappingError> {
-    add(segments::map(Layout::new::<u64>())?);
+    let layout = Layout::new::<u64>();
+    add(segments::map(layout)?, layout);
     Ok(())
 }
 
@@ -163,7 +194,7 @@ unsafe fn free_other(pointer: *mut u8, layout: Layout) {
 #[inline(never)]
 fn refill(class: Class) -> *mut u8 {
     let block = magazines::take_spare(class).or_else(|| {
-        let full = HEAP.lock().1.take(class);
+        let full = HEAP.lock().depot.take(class);
         let mut chain = full.unwrap_or_else(|| fill(class));
         // SAFETY: blocks have a size above 0.
         let block = chain.pop().or_else(|| unsafe { allocate(class.layout()) });
@@ -180,10 +211,10 @@ fn fill(class: Class) -> Chain {
     let mut heap = HEAP.lock();
     while chain.length() < class.magazine() {
         // SAFETY: blocks have a size above 0.
-        let Some(block) = (unsafe { heap.0.try_allocate(layout) }) else {
+        let Some(block) = (unsafe { heap.blocks.try_allocate(layout) }) else {
             break;
         };
-        heap.0.source.used += layout.size();
+        heap.blocks.source.used += layout.size();
         // SAFETY: the block is fresh and large enough.
         unsafe { chain.push(block) };
     }
@@ -211,7 +242,7 @@ fn store(class: Class, chain: Chain) {
     if chain.is_empty() {
         return;
     }
-    let Err(mut chain) = HEAP.lock().1.put(class, chain) else {
+    let Err(mut chain) = HEAP.lock().depot.put(class, chain) else {
         return;
     };
     while let Some(block) = chain.pop() {
@@ -225,10 +256,11 @@ fn store(class: Class, chain: Chain) {
 /// `pointer` must come from `allocate` for this layout, and be given up.
 unsafe fn deallocate(pointer: *mut u8, layout: Layout) {
     let mut heap = HEAP.lock();
-    heap.0.source.used -= layout.size();
+    let arena = heap.arena(layout);
+    arena.source.used -= layout.size();
     // SAFETY: as the caller promises.
-    unsafe { heap.0.deallocate(pointer, layout) };
-    let free = heap.0.source.take_free();
+    unsafe { arena.deallocate(pointer, layout) };
+    let free = arena.source.take_free();
     drop(heap);
     if let Some(segment) = free {
         // SAFETY: all of the segment is free, and the allocator has just dropped it.
@@ -245,9 +277,10 @@ unsafe fn allocate(layout: Layout) -> Option<NonNull<u8>> {
     }
     loop {
         let mut heap = HEAP.lock();
+        let arena = heap.arena(layout);
         // SAFETY: as the caller promises.
-        if let Some(pointer) = unsafe { heap.0.try_allocate(layout) } {
-            heap.0.source.used += layout.size();
+        if let Some(pointer) = unsafe { arena.try_allocate(layout) } {
+            arena.source.used += layout.size();
             return Some(pointer);
         }
         drop(heap);
@@ -257,7 +290,7 @@ unsafe fn allocate(layout: Layout) -> Option<NonNull<u8>> {
             FAILURES.fetch_add(1, Ordering::Relaxed);
             return None;
         };
-        add(segment);
+        add(segment, layout);
     }
 }
 
@@ -267,8 +300,8 @@ fn allocate_large(layout: Layout) -> Option<NonNull<u8>> {
         return None;
     };
     let mut heap = HEAP.lock();
-    heap.0.source.mapped += to_usize(pages.len());
-    heap.0.source.used += layout.size();
+    heap.large.0 += layout.size();
+    heap.large.1 += to_usize(pages.len());
     NonNull::new(pages.start as *mut u8)
 }
 
@@ -278,8 +311,8 @@ fn allocate_large(layout: Layout) -> Option<NonNull<u8>> {
 unsafe fn free_large(pointer: *mut u8, layout: Layout) {
     let pages = segments::large_range(pointer.addr() as u64, layout);
     let mut heap = HEAP.lock();
-    heap.0.source.mapped -= to_usize(pages.len());
-    heap.0.source.used -= layout.size();
+    heap.large.0 -= layout.size();
+    heap.large.1 -= to_usize(pages.len());
     drop(heap);
     // SAFETY: these are the pages that `map_large` gave away for it, and the caller gives them up.
     unsafe { segments::unmap(pages) };
@@ -303,10 +336,10 @@ unsafe fn resize_in_place(pointer: *mut u8, layout: Layout, new_size: usize) -> 
     }
     let mut heap = HEAP.lock();
     // SAFETY: as the caller promises.
-    let done = unsafe { heap.0.try_realloc_in_place(pointer, layout, new_size) };
+    let done = unsafe { heap.other.try_realloc_in_place(pointer, layout, new_size) };
     if done {
-        let used = heap.0.source.used - layout.size() + new_size;
-        heap.0.source.used = used;
+        let used = heap.other.source.used - layout.size() + new_size;
+        heap.other.source.used = used;
     }
     done
 }
@@ -316,8 +349,7 @@ fn resize_within_pages(layout: Layout, new: Layout) -> bool {
     let fits = segments::large_range(0, layout) == segments::large_range(0, new);
     if fits {
         let mut heap = HEAP.lock();
-        let used = heap.0.source.used - layout.size() + new.size();
-        heap.0.source.used = used;
+        heap.large.0 = heap.large.0 - layout.size() + new.size();
     }
     fits
 }
@@ -330,14 +362,15 @@ const fn to_usize(bytes: u64) -> usize {
     bytes as usize
 }
 
-fn add(segment: VirtualRange) {
+fn add(segment: VirtualRange, layout: Layout) {
     let (base, bytes) = (segment.start as *mut u8, to_usize(segment.len()));
     let mut heap = HEAP.lock();
-    heap.0.source.mapped += bytes;
+    let arena = heap.arena(layout);
+    arena.source.mapped += bytes;
     // SAFETY: the segment has just been mapped, writable, for the heap alone, for as long as the
     // allocator keeps it.
-    let end = unsafe { heap.0.claim(base, bytes) };
+    let end = unsafe { arena.claim(base, bytes) };
     if end.is_none() {
-        heap.0.source.mapped -= bytes; // Too small for the allocator, which no segment is.
+        arena.source.mapped -= bytes; // Too small for the allocator, which no segment is.
     }
 }
