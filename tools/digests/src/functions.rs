@@ -107,14 +107,47 @@ impl<'t, 'g, 'd> Functions<'t, 'g, 'd> {
             put_number(&mut bytes, self.types.digest(parameter));
             names.push(self.types.name(parameter).to_owned());
         }
-        let result = graph.type_of(id)?;
-        put_text(&mut bytes, "->");
-        put_number(&mut bytes, self.types.digest(result));
-        let text = signature_text(&names, self.types.name(result));
+        self.put_result(id, &mut bytes)?;
+        let result = match graph.diverges(id)? {
+            true => "!",
+            false => self.types.name(graph.type_of(id)?),
+        };
+        let text = signature_text(&names, result);
         Ok(Shape {
             digest: xxh3_64(&bytes),
             text,
         })
+    }
+
+    /// What a function gives back. The debug information knows no type `!`, but says which functions
+    /// do not return: what follows a call of one is no code.
+    fn put_result(&self, id: NodeId, bytes: &mut Vec<u8>) -> Result<(), DigestError> {
+        let graph = self.types.graph;
+        put_text(bytes, if graph.diverges(id)? { "!" } else { "->" });
+        put_number(bytes, self.types.digest(graph.type_of(id)?));
+        Ok(())
+    }
+
+    /// The signature of a method without its receiver: what callers through a trait object count on,
+    /// whatever type is behind it.
+    pub(crate) fn method(&self, symbol: &str) -> Result<Option<Shape>, DigestError> {
+        let Some(&id) = self.by_symbol.get(symbol) else {
+            return Ok(None);
+        };
+        let graph = self.types.graph;
+        let mut bytes = Vec::new();
+        let mut names = vec!["&self".to_owned()];
+        for (parameter, _) in self.types.parameters(id).skip(1) {
+            let parameter = graph.type_of(parameter)?;
+            put_number(&mut bytes, self.types.digest(parameter));
+            names.push(self.types.name(parameter).to_owned());
+        }
+        self.put_result(id, &mut bytes)?;
+        let text = signature_text(&names, self.types.name(graph.type_of(id)?));
+        Ok(Some(Shape {
+            digest: xxh3_64(&bytes),
+            text,
+        }))
     }
 
     /// The type of what a closure captures. It is not among the parameters when the compiler

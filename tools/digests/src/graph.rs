@@ -59,6 +59,8 @@ pub(crate) struct Node<'d> {
     pub(crate) value: Option<Value<'d>>,
     pub(crate) location: Option<Place>,
     pub(crate) declaration: bool,
+    /// Whether it is a function that does not return.
+    pub(crate) diverges: bool,
     pub(crate) artificial: bool,
 }
 
@@ -133,6 +135,12 @@ impl<'d> Graph<'d> {
                 .transpose();
         }
         node.type_offset.map(|offset| self.find(offset)).transpose()
+    }
+
+    /// Whether a function does not return.
+    pub(crate) fn diverges(&self, id: NodeId) -> Result<bool, DigestError> {
+        let origin = self.origin(id)?;
+        Ok(self.node(id).diverges || origin.is_some_and(|id| self.node(id).diverges))
     }
 
     /// What the entry is an instance or the definition of.
@@ -229,6 +237,7 @@ impl<'d> Node<'d> {
             value: None,
             location: None,
             declaration: false,
+            diverges: false,
             artificial: false,
         }
     }
@@ -287,6 +296,7 @@ impl<'d> Node<'d> {
             dw::DW_AT_const_value | dw::DW_AT_discr_value => self.value = constant(&value),
             dw::DW_AT_location => self.location = address(unit, &value),
             dw::DW_AT_declaration => self.declaration = true,
+            dw::DW_AT_noreturn => self.diverges = true,
             dw::DW_AT_artificial => self.artificial = true,
             _ => {}
         }

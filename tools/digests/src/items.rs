@@ -8,7 +8,7 @@ use crate::statics::{
     MutableStatic, StaticProblem, check_statics, initial_value, mutable_statics, variables,
 };
 use crate::types::{Types, put_number};
-use crate::vtables::{Vtable, vtables};
+use crate::vtables::{Trait, Vtable, vtables};
 use crate::{DigestError, ItemKind};
 use gimli::constants as dw;
 use std::collections::BTreeMap;
@@ -56,11 +56,20 @@ pub fn analyse(object: &[u8], crate_name: &str) -> Result<Analysis, DigestError>
         found: BTreeMap::new(),
     };
     items.types(&types)?;
-    items.functions(&elf, &Functions::new(&types)?)?;
+    let functions = Functions::new(&types)?;
+    items.functions(&elf, &functions)?;
     items.statics(&elf, &types)?;
-    for vtable in vtables(&elf, &types)? {
-        if let Some((path, shape)) = vtable.trait_ {
-            items.add(ItemKind::Trait, path.clone(), path, shape);
+    for vtable in vtables(&elf, &types, &functions)? {
+        if let Some(Trait {
+            path,
+            order,
+            methods,
+        }) = vtable.trait_
+        {
+            items.add(ItemKind::Trait, path.clone(), path, order);
+            for (path, shape) in methods {
+                items.add(ItemKind::Method, path.clone(), path, shape);
+            }
         }
         let Vtable { name, shape, .. } = vtable;
         items.add(ItemKind::Vtable, name.clone(), name, shape);

@@ -5,7 +5,7 @@
 
 use crate::DigestError;
 use crate::elf::{Elf, Place, Target};
-use crate::functions::Shape;
+use crate::functions::{Functions, Shape};
 use crate::graph::{Node, NodeId};
 use crate::items::TOOLCHAIN;
 use crate::names::{display_name, is_ambiguous};
@@ -21,12 +21,26 @@ const WORD: u64 = 8;
 pub(crate) struct Vtable {
     pub(crate) name: String,
     pub(crate) shape: Shape,
-    /// The trait's path and the names of its methods in the order of the table, supertraits' too.
-    pub(crate) trait_: Option<(String, Shape)>,
+    /// Of a trait that is not the toolchain's.
+    pub(crate) trait_: Option<Trait>,
+}
+
+/// A trait as a vtable shows it.
+pub(crate) struct Trait {
+    /// Its path.
+    pub(crate) path: String,
+    /// Its methods in the order of the table, those of its supertraits too.
+    pub(crate) order: Shape,
+    /// The signatures of those methods of which this object has the code, by the method's path.
+    pub(crate) methods: Vec<(String, Shape)>,
 }
 
 /// The vtables in the object.
-pub(crate) fn vtables(elf: &Elf<'_>, types: &Types<'_, '_>) -> Result<Vec<Vtable>, DigestError> {
+pub(crate) fn vtables(
+    elf: &Elf<'_>,
+    types: &Types<'_, '_>,
+    functions: &Functions<'_, '_, '_>,
+) -> Result<Vec<Vtable>, DigestError> {
     let mut vtables = Vec::new();
     for id in types.graph.ids() {
         let node = types.graph.node(id);
@@ -40,11 +54,23 @@ pub(crate) fn vtables(elf: &Elf<'_>, types: &Types<'_, '_>) -> Result<Vec<Vtable
         // Of several types of one path the vtables have in common the trait, so its order alone
         // can be compared.
         let concrete = concrete.filter(|_| !is_ambiguous(name));
-        let methods = methods(elf, types, table, place);
+        let symbols = symbols(elf, types, table, place);
+        let methods: Vec<String> = symbols
+            .iter()
+            .map(|symbol| symbol.map_or_else(|| "-".to_owned(), |it| method(&display_name(it))))
+            .collect();
+        let trait_ = match trait_of(name) {
+            None => None,
+            Some(path) => Some(Trait {
+                path: path.to_owned(),
+                order: order(&methods),
+                methods: signatures(functions, &symbols, &methods)?,
+            }),
+        };
         vtables.push(Vtable {
             name: name.to_owned(),
             shape: shape(types, concrete, &methods)?,
-            trait_: trait_of(name).map(|path| (path.to_owned(), order(&methods))),
+            trait_,
         });
     }
     Ok(vtables)
@@ -59,23 +85,40 @@ pub(crate) fn vtable<'n>(node: &'n Node<'_>) -> Option<(&'n str, Place)> {
     (node.tag == dw::DW_TAG_variable).then_some((name, node.location?))
 }
 
-/// The methods of a vtable in their order, each as `Trait::method`; "-" for a vacant entry and for the
-/// vtable of a supertrait.
-fn methods(elf: &Elf<'_>, types: &Types<'_, '_>, table: NodeId, place: Place) -> Vec<String> {
+/// The symbols in a vtable in their order; none for a vacant entry and for the vtable of a supertrait.
+fn symbols<'d>(
+    elf: &Elf<'d>,
+    types: &Types<'_, '_>,
+    table: NodeId,
+    place: Place,
+) -> Vec<Option<&'d str>> {
     let words = types.graph.node(table).size.unwrap_or(0) / WORD;
     let pointers = elf.pointers(place.section);
-    let name = |word: u64| {
-        let target = pointers.get(&(place.offset + word * WORD))?;
-        let symbol = match target {
-            Target::Here(place) => elf.symbol_at(*place)?.name,
-            Target::Import(name) => name,
-            Target::Unknown => return None,
-        };
-        Some(method(&display_name(symbol)))
+    let symbol = |word: u64| match pointers.get(&(place.offset + word * WORD))? {
+        Target::Here(place) => Some(elf.symbol_at(*place)?.name),
+        Target::Import(name) => Some(*name),
+        Target::Unknown => None,
     };
-    (HEADER_WORDS..words)
-        .map(|word| name(word).unwrap_or_else(|| "-".to_owned()))
-        .collect()
+    (HEADER_WORDS..words).map(symbol).collect()
+}
+
+/// The signatures of the methods of which the object has the code.
+fn signatures(
+    functions: &Functions<'_, '_, '_>,
+    symbols: &[Option<&str>],
+    methods: &[String],
+) -> Result<Vec<(String, Shape)>, DigestError> {
+    let mut found = Vec::new();
+    for (symbol, method) in symbols.iter().zip(methods) {
+        // A shim's receiver is not where the method's is.
+        let Some(symbol) = symbol.filter(|_| !method.contains("{shim:")) else {
+            continue;
+        };
+        if let Some(shape) = functions.method(symbol)? {
+            found.push((bare(method).to_owned(), shape));
+        }
+    }
+    Ok(found)
 }
 
 fn shape(
@@ -105,7 +148,7 @@ fn shape(
     })
 }
 
-/// The order of a trait's methods, by their bare names, which are the same for every type.
+/// The order of a trait's methods, by their paths, which are the same for every type.
 fn order(methods: &[String]) -> Shape {
     let names: Vec<&str> = methods.iter().map(|name| bare(name)).collect();
     let mut bytes = Vec::new();
@@ -118,12 +161,9 @@ fn order(methods: &[String]) -> Shape {
     }
 }
 
-/// `method` of `Trait::method`, without generics and without the shims that some types need.
+/// `Trait::method` without the shims that some types need.
 fn bare(name: &str) -> &str {
-    let name = name.split("::{shim:").next().unwrap_or(name);
-    let end = name.find("::<").unwrap_or(name.len());
-    let name = name.get(..end).unwrap_or(name);
-    name.rsplit("::").next().unwrap_or(name)
+    name.split("::{shim:").next().unwrap_or(name)
 }
 
 /// `Trait` of `<T as Trait>::{vtable}`; none for a trait of the toolchain, which stays as it is.

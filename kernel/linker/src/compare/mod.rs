@@ -77,6 +77,7 @@ impl core::fmt::Display for Difference {
             ItemKind::Import => "import",
             ItemKind::Closures => "closures of",
             ItemKind::Trait => "trait",
+            ItemKind::Method => "method",
         };
         if self.name.is_empty() {
             write!(f, "{kind} {:#018x}: ", self.key)?;

@@ -164,6 +164,9 @@ pub enum ItemKind {
     /// A trait of which there is a vtable: its methods in the order of the table. Whoever calls
     /// through a trait object counts on that order, whatever type is behind it.
     Trait = 8,
+    /// A method of such a trait, as far as the object has its code: its signature but for the
+    /// receiver.
+    Method = 9,
 }
 
 impl ItemKind {
@@ -179,6 +182,7 @@ impl ItemKind {
             6 => Self::InitialValue,
             7 => Self::Closures,
             8 => Self::Trait,
+            9 => Self::Method,
             _ => return None,
         })
     }
