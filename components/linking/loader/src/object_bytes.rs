@@ -93,10 +93,12 @@ pub struct ReceivedObject {
     length: usize,
 }
 
-/// Bytes that pages and the entries for them in page tables take.
+/// Bytes that an object with these pages takes: they, the entries for them in page tables, and the
+/// value that owns them.
 fn memory(pages: &Mapping) -> u64 {
     let bytes = pages.len() as u64;
-    bytes + bytes / PAGE_SIZE * PAGE_ENTRY
+    let owner = size_of::<ReceivedObject>() + size_of::<[usize; 2]>(); // In an `Arc`.
+    bytes + bytes / PAGE_SIZE * PAGE_ENTRY + heap::allocated_size(owner) as u64
 }
 
 impl ReceivedObject {

@@ -21,6 +21,7 @@ extern crate alloc;
 mod build;
 mod commit;
 mod constants;
+mod earlier;
 mod find;
 mod history;
 mod holders;

@@ -1,7 +1,7 @@
 //! What a request means for what is linked now: which object takes the place of which component, and
 //! whether it may. Only reads.
 
-use crate::{Identity, Reason, Refusal, Request, constants, find::Found};
+use crate::{Identity, Reason, Refusal, Request, constants, earlier, find::Found};
 use alloc::{
     borrow::ToOwned,
     format,
@@ -225,6 +225,7 @@ pub(crate) fn check_survivors(
         }
     }
     constants::check(live, parsed, &replaced)?;
+    earlier::check(live, parsed, &replaced)?;
     check_loadable(live, archive, request, parsed)
 }
 

@@ -52,6 +52,13 @@ pub enum Reason {
         /// What they see differently.
         what: String,
     },
+    /// It sees something otherwise than an earlier build, of which objects may be alive.
+    Alive {
+        /// What, and how.
+        what: String,
+    },
+    /// It was loaded since, of the build that is to be taken back.
+    LoadedSince,
     /// It stays, and reads a constant whose value changes.
     Constant {
         /// The constant.
@@ -116,6 +123,13 @@ impl fmt::Display for Reason {
             ),
             Self::Survivor { with, what } => {
                 write!(f, "stays, and sees `{what}` otherwise than the new {with}")
+            }
+            Self::Alive { what } => write!(
+                f,
+                "{what} than in an earlier build, of which objects may be alive"
+            ),
+            Self::LoadedSince => {
+                f.write_str("was loaded since, of the build that is to be taken back")
             }
             Self::Constant { constant } => {
                 write!(

@@ -21,6 +21,7 @@ pub(crate) fn prepare(
     meter: &mut Meter,
 ) -> Result<Built, Refusal> {
     let changes = reversed(live, transaction)?;
+    check_loaded_since(live, transaction, &changes)?;
     meter.done(Step::Find)?;
     let mut next = Live::clone(live);
     next.overrides.clone_from(&transaction.overrides);
@@ -82,6 +83,33 @@ fn reversed(live: &Live, transaction: &Transaction) -> Result<Vec<Change>, Refus
         }
     }
     Ok(changes)
+}
+
+/// What was not loaded when the swap was made, and has been since, is of the new build. It may have
+/// been made for what the undo takes away, so it stands in the way. Runs of applications do not: the
+/// command that asks for the undo may be one.
+fn check_loaded_since(
+    live: &Live,
+    transaction: &Transaction,
+    changes: &[Change],
+) -> Result<(), Refusal> {
+    for (id, loaded) in live.all_loaded().filter(|(_, it)| !it.is_application()) {
+        let in_swap = transaction.components.contains(&loaded.name);
+        let known = changes.iter().any(|change| change.id == id);
+        let is_next = live
+            .overrides
+            .iter()
+            .any(|entry| entry.name == loaded.name && is_same(&entry.bytes, loaded));
+        if in_swap && !known && is_next {
+            return Err(Refusal::new(&loaded.name, Reason::LoadedSince));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a version was loaded from these bytes.
+fn is_same(bytes: &[u8], loaded: &Loaded) -> bool {
+    core::ptr::eq(bytes.as_ptr(), loaded.bytes.as_ptr())
 }
 
 fn parse(loaded: &Loaded) -> Result<Object<'_>, Refusal> {

@@ -59,6 +59,66 @@ const TRACKED: &[Edit] = &[(
     "#[track_caller]\nfn call_me_back(number: u64) -> u64 {\n    number + u64::from(core::panic::Location::caller().line())",
 )];
 
+/// The trait's method takes something else; the type has another name.
+const RETYPED: &[Edit] = &[
+    (KEPT, "Couple", "Twain"),
+    (
+        KEPT,
+        "fn second(&self) -> u64 {\n        self.two",
+        "fn second(&self) -> &'static str {\n        let _ = self.two;\n        \"two\"",
+    ),
+    (
+        KEEPER,
+        "fn second(&self) -> u64;",
+        "fn second(&self) -> &'static str;",
+    ),
+    (
+        KEEPER,
+        "|thing| thing.second())",
+        "|thing| thing.second().len() as u64)",
+    ),
+];
+
+/// Nobody implements the trait any more, whose methods change places.
+const UNIMPLEMENTED: &[Edit] = &[
+    (
+        KEPT,
+        "impl Thing for Couple {\n    #[inline(never)]\n    fn first",
+        "impl Couple {\n    #[inline(never)]\n    fn first",
+    ),
+    (
+        KEPT,
+        "    keeper::keep(\n        call_me_back,\n        Box::new(move |number| number + base.len() as u64),\n        Box::new(Couple {\n            one: black_box(10),\n            two: black_box(20),\n        }),\n    );",
+        "    let couple = Couple {\n        one: black_box(10),\n        two: black_box(20),\n    };\n    black_box((couple.first(), couple.second(), base, call_me_back as fn(u64) -> u64));",
+    ),
+    (KEPT, "use keeper::Thing;\n", ""),
+    (
+        KEEPER,
+        "    /// Its first number.\n    fn first(&self) -> u64;\n    /// Its second number.\n    fn second(&self) -> u64;\n",
+        "    /// Its second number.\n    fn second(&self) -> u64;\n    /// Its first number.\n    fn first(&self) -> u64;\n",
+    ),
+];
+
+/// A function that never returned does.
+const RETURNS: &[Edit] = &[(
+    KEPT,
+    "pub fn never() -> ! {\n    panic!(\"never called\")\n}",
+    "pub fn never() {}",
+)];
+
+/// The type that an object can be downcast to has another shape; its name was gone for a build.
+const BAG_RENAMED: &[Edit] = &[(KEPT, "Bagged", "Sacked")];
+const BAG_BACK: &[Edit] = &[
+    (KEPT, "Sacked", "Bagged"),
+    (KEPT, "struct Bagged(u64);", "struct Bagged(&'static str);"),
+    (KEPT, "Bagged(black_box(7))", "Bagged(black_box(\"seven\"))"),
+    (
+        KEPT,
+        "|bagged| bagged.0)",
+        "|bagged| bagged.0.len() as u64)",
+    ),
+];
+
 pub(super) fn all() -> Verdict {
     copy::with(|root| {
         let mut guest = Guest::boot(Workshop::at(root).tree.machine()?)?;
@@ -75,13 +135,18 @@ pub(super) fn all() -> Verdict {
         report(&mut guest, "kept_report", 4, FIRST)?;
         build.push_refused(&mut guest, REORDERED, &["trait `keeper::Thing`"])?;
         build.push_refused(&mut guest, TRACKED, &["call_me_back", "track_caller"])?;
+        build.push_refused(&mut guest, RETYPED, &["keeper::Thing::second"])?;
+        build.push_refused(&mut guest, UNIMPLEMENTED, &["keeper::Thing", "no vtable"])?;
+        build.push_refused(&mut guest, RETURNS, &["kept::never"])?;
         report(&mut guest, "kept_report", 4, FIRST)?;
         build.push(&mut guest, TAKEN)?;
         report(&mut guest, "kept_report", 5, FIRST)?;
 
         // What the last build gives is the last build's.
         report(&mut guest, "kept_report give", 5, "6 8 10 20")?;
-        for number in [4, 3] {
+        build.push(&mut guest, BAG_RENAMED)?;
+        build.push_refused(&mut guest, BAG_BACK, &["kept::Bagged", "downcast"])?;
+        for number in [5, 4, 3] {
             let undone = guest.json("swap --undo --json")?;
             ensure(undone["ok"] == true, || format!("not taken back: {undone}"))?;
             report(&mut guest, "kept_report", number, "6 8 10 20")?;
