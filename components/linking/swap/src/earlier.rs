@@ -3,7 +3,7 @@
 //! version that is still mapped is asked about what its objects count on.
 
 use crate::{Reason, Refusal, plan::Parsed};
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use linker::{
     ComponentId,
     format::metadata::{Item, ItemKind, Metadata},
@@ -120,5 +120,5 @@ fn type_of(metadata: &Metadata<'_>, name: &str) -> Option<Item> {
 }
 
 fn refuse(component: &str, what: String) -> Refusal {
-    Refusal::new(&component.to_owned(), Reason::Alive { what })
+    Refusal::new(component, Reason::Alive { what })
 }
