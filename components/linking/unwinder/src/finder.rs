@@ -1,7 +1,7 @@
 //! Who knows where the unwind information of a piece of text lies: the loader, registered here.
 
-use cpu::IrqMutex;
 use handover::VirtualRange;
+use spin::Once;
 
 /// Where the unwind information for one address lies.
 ///
@@ -24,16 +24,14 @@ pub struct UnwindTable {
 pub type Finder = fn(u64) -> Option<UnwindTable>;
 
 #[used]
-static FINDER: IrqMutex<Option<Finder>> = IrqMutex::new(None);
+static FINDER: Once<Finder> = Once::new();
 
-/// Registers the finder; a later one replaces it.
+/// Registers the finder; the first one stays.
 pub fn register_finder(finder: Finder) {
-    *FINDER.lock() = Some(finder);
+    FINDER.call_once(|| finder);
 }
 
 /// The unwind information for `address`.
 pub(crate) fn find(address: u64) -> Option<UnwindTable> {
-    // A fault may hit while the lock is held: better no frame than none to report it.
-    let finder = FINDER.try_lock().and_then(|finder| *finder)?;
-    finder(address)
+    FINDER.get()?(address)
 }

@@ -1,73 +1,70 @@
 //! What upper layers register here.
+//!
+//! Each is registered once and read at every interrupt on every CPU, also by an exception that hits
+//! anywhere: so reading takes no lock. The functions are entry stubs, which stay when the component
+//! behind them is replaced.
 
-use cpu::IrqMutex;
 use handover::VirtualRange;
+use spin::Once;
 
 use crate::{TrapFrame, TrapHandler};
 
-struct Hooks {
-    exception: Option<TrapHandler>,
-    end_of_interrupt: Option<fn(u8)>,
-    preemption: Option<TrapHandler>,
-    stack_check: Option<fn(VirtualRange) -> bool>,
-}
-
 #[used]
-static HOOKS: IrqMutex<Hooks> = IrqMutex::new(Hooks {
-    exception: None,
-    end_of_interrupt: None,
-    preemption: None,
-    stack_check: None,
-});
+static EXCEPTION: Once<TrapHandler> = Once::new();
+#[used]
+static END_OF_INTERRUPT: Once<fn(u8)> = Once::new();
+#[used]
+static PREEMPTION: Once<TrapHandler> = Once::new();
+#[used]
+static STACK_CHECK: Once<fn(VirtualRange) -> bool> = Once::new();
 
-/// Names who handles exceptions (vectors below 32) without a handler of their own.
+/// Names who handles exceptions (vectors below 32) without a handler of their own. The first one
+/// stays.
 pub fn set_exception_handler(handler: TrapHandler) {
-    HOOKS.lock().exception = Some(handler);
+    EXCEPTION.call_once(|| handler);
 }
 
-/// Names what tells the interrupt controller that the handler of a vector is done.
+/// Names what tells the interrupt controller that the handler of a vector is done. The first one
+/// stays.
 pub fn set_end_of_interrupt(end: fn(u8)) {
-    HOOKS.lock().end_of_interrupt = Some(end);
+    END_OF_INTERRUPT.call_once(|| end);
 }
 
 /// Names what is called at the end of a device's interrupt if the interrupted code may be
 /// preempted: on its stack, with interrupts off, outside the handler. It may switch tasks, and change
-/// where the interrupted code goes on.
+/// where the interrupted code goes on. The first one stays.
 pub fn set_preemption(preempt: TrapHandler) {
-    HOOKS.lock().preemption = Some(preempt);
+    PREEMPTION.call_once(|| preempt);
 }
 
-/// Names what tells whether a range of addresses is mapped and writable. It must take no lock.
+/// Names what tells whether a range of addresses is mapped and writable. It is called at any
+/// interrupt or exception, so it must wait for no lock that its own CPU may hold. The first one stays.
 pub fn set_stack_check(is_writable: fn(VirtualRange) -> bool) {
-    HOOKS.lock().stack_check = Some(is_writable);
+    STACK_CHECK.call_once(|| is_writable);
 }
 
 pub(crate) fn exception(frame: &mut TrapFrame) {
-    // An exception may hit anywhere, the code above included: never wait here.
-    let handler = HOOKS.try_lock().and_then(|hooks| hooks.exception);
-    handler.unwrap_or(no_handler)(frame);
+    match EXCEPTION.get() {
+        Some(handler) => handler(frame),
+        None => no_handler(frame),
+    }
 }
 
 pub(crate) fn end_of_interrupt(vector: u8) {
-    let end = HOOKS.lock().end_of_interrupt;
-    if let Some(end) = end {
+    if let Some(end) = END_OF_INTERRUPT.get() {
         end(vector);
     }
 }
 
 pub(crate) fn preempt(frame: &mut TrapFrame) {
-    let preempt = HOOKS.lock().preemption;
-    if let Some(preempt) = preempt {
+    if let Some(preempt) = PREEMPTION.get() {
         preempt(frame);
     }
 }
 
 pub(crate) fn is_writable(range: VirtualRange) -> bool {
-    match HOOKS.try_lock() {
-        // Before there are guard pages there is nothing to look for.
-        Some(hooks) => hooks.stack_check.is_none_or(|check| check(range)),
-        None => true,
-    }
+    // Before there are guard pages there is nothing to look for.
+    STACK_CHECK.get().is_none_or(|check| check(range))
 }
 
 fn no_handler(frame: &mut TrapFrame) {

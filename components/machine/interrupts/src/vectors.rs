@@ -1,11 +1,9 @@
 //! Who handles which vector.
 
 use core::{
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    fmt, ptr,
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
 };
-
-use cpu::IrqMutex;
 
 use crate::TrapHandler;
 
@@ -17,8 +15,9 @@ pub const FIRST_DEVICE_VECTOR: u8 = 0x30;
 /// Last vector that [`allocate`] gives out. Those above are for `apic`'s own use.
 pub const LAST_DEVICE_VECTOR: u8 = 0xEF;
 
+/// A [`TrapHandler`] each, or null: read at every interrupt on every CPU, so without a lock.
 #[used]
-static HANDLERS: IrqMutex<[Option<TrapHandler>; 256]> = IrqMutex::new([None; 256]);
+static HANDLERS: [AtomicPtr<()>; 256] = [const { AtomicPtr::new(ptr::null_mut()) }; 256];
 #[used]
 static COUNTS: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
 #[used]
@@ -48,8 +47,8 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        if let Some(slot) = HANDLERS.lock().get_mut(usize::from(self.vector)) {
-            *slot = None;
+        if let Some(slot) = HANDLERS.get(usize::from(self.vector)) {
+            slot.store(ptr::null_mut(), Ordering::Release);
         }
     }
 }
@@ -82,13 +81,17 @@ impl core::error::Error for VectorError {}
 
 /// Makes `handler` the handler of `vector`, which may be an exception.
 pub fn register(vector: u8, handler: TrapHandler) -> Result<Registration, VectorError> {
-    match HANDLERS.lock().get_mut(usize::from(vector)) {
-        Some(slot @ None) => {
-            *slot = Some(handler);
-            Ok(Registration { vector })
-        }
-        _ => Err(VectorError::Taken { vector }),
-    }
+    let taken = VectorError::Taken { vector };
+    let slot = HANDLERS.get(usize::from(vector)).ok_or(taken)?;
+    let handler = handler as *mut ();
+    slot.compare_exchange(
+        ptr::null_mut(),
+        handler,
+        Ordering::Release,
+        Ordering::Relaxed,
+    )
+    .map_err(|_| taken)?;
+    Ok(Registration { vector })
 }
 
 /// Makes `handler` the handler of a free vector.
@@ -118,11 +121,12 @@ pub(crate) fn enter(vector: u8) -> Option<TrapHandler> {
     if let Some(count) = COUNTS.get(index) {
         count.fetch_add(1, Ordering::Relaxed);
     }
-    // An exception may hit while the table is being changed; then it counts as one without a
-    // handler of its own.
-    HANDLERS
-        .try_lock()
-        .and_then(|handlers| handlers.get(index).copied().flatten())
+    let handler = HANDLERS.get(index)?.load(Ordering::Acquire);
+    if handler.is_null() {
+        return None;
+    }
+    // SAFETY: a word that is not null was made from a `TrapHandler` by `register`.
+    Some(unsafe { core::mem::transmute::<*mut (), TrapHandler>(handler) })
 }
 
 pub(crate) fn count_unhandled() {
