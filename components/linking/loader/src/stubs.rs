@@ -192,35 +192,31 @@ impl SlotStores {
         let Some(alias) = &self.alias else {
             return true;
         };
-        let memory = alias.as_slice();
-        self.stores
-            .iter()
-            .all(|store| slot(memory, store.offset) == Some(store.old))
+        self.stores.iter().all(|store| {
+            slot(alias, store.offset).is_some_and(|slot| slot.load(Ordering::Acquire) == store.old)
+        })
     }
 
     /// Makes the stores. Allocates nothing, takes no lock and cannot fail.
     pub fn commit(&mut self) {
-        let Some(alias) = &mut self.alias else { return };
-        // The alias was made writable, and nobody has changed that.
-        let Ok(memory) = alias.as_mut_slice() else {
-            return;
-        };
+        let Some(alias) = &self.alias else { return };
         for store in &self.stores {
-            // One aligned 8-byte store a slot.
-            if let Some(slot) = memory
-                .get_mut(store.offset..)
-                .and_then(|it| it.first_chunk_mut())
-            {
-                *slot = store.new.to_le_bytes();
+            if let Some(slot) = slot(alias, store.offset) {
+                // One aligned 8-byte store: who jumps through the slot meanwhile reads either value.
+                slot.store(store.new, Ordering::Release);
             }
         }
     }
 }
 
-/// What the slot at `offset` of `memory` holds.
-fn slot(memory: &[u8], offset: usize) -> Option<u64> {
-    memory
-        .get(offset..)?
-        .first_chunk()
-        .map(|bytes| u64::from_le_bytes(*bytes))
+/// The slot at `offset` of the alias.
+fn slot(alias: &Mapping, offset: usize) -> Option<&AtomicU64> {
+    let bytes = alias.as_slice().get(offset..)?.get(..size_of::<u64>())?;
+    if alias.protection() != Protection::ReadWrite {
+        return None;
+    }
+    let slot = bytes.as_ptr().cast_mut().cast::<AtomicU64>();
+    // SAFETY: the alias maps the word, readable and writable, as long as the borrow of it; slots lie
+    // at multiples of 8; all who use one do so by whole aligned loads and stores.
+    slot.is_aligned().then(|| unsafe { &*slot })
 }
