@@ -4,7 +4,6 @@ use crate::{
     report,
     symbol::{self, Origin},
 };
-use core::sync::atomic::Ordering;
 use interrupts::TrapFrame;
 use task::Failure;
 use x86_64::registers::control::Cr2;
@@ -35,7 +34,7 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
         _ => {}
     }
     let failure = failure_of(frame);
-    if cpu::local().interrupt_nesting.load(Ordering::Relaxed) > 0 {
+    if cpu::interrupt_nesting() > 0 {
         // A device's handler: it ends, and the interrupted task goes on.
         report::interrupted(frame, &failure);
         unwinder::unwind_from(frame, failure);

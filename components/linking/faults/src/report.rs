@@ -41,7 +41,7 @@ pub(crate) fn set_up() {
 
 /// Whether this runs in the handler of a device's interrupt.
 pub(crate) fn in_interrupt_handler() -> bool {
-    cpu::local().interrupt_nesting.load(Ordering::Relaxed) > 0
+    cpu::interrupt_nesting() > 0
 }
 
 /// Tells about a panic; the frames that `origin` is above belong to its handling.

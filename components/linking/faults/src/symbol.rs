@@ -3,7 +3,7 @@
 use core::{
     fmt,
     panic::Location,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicU32, Ordering},
 };
 use interrupts::TrapFrame;
 use task::Failure;
@@ -114,22 +114,31 @@ impl Lines<'_, '_> {
     }
 }
 
+/// No CPU.
+const NONE: u32 = u32::MAX;
+
+/// The CPU that ends the system.
 #[used]
-static DYING: AtomicBool = AtomicBool::new(false);
+static DYING: AtomicU32 = AtomicU32::new(NONE);
 
 /// Ends the system with its last words: the failure, where it was, and the way there.
 ///
 /// Finding symbols needs parts of the system that may be what is broken: when that faults again, the
-/// second last words are bare.
+/// second last words are bare. Another CPU that fails meanwhile stops in silence: these words are to be
+/// read.
 pub(crate) fn end_system(
     failure: &Failure,
     origin: Origin<'_>,
     location: Option<&Location<'_>>,
 ) -> ! {
-    if DYING.swap(true, Ordering::Relaxed) {
-        cpu::fatal(format_args!(
+    let _off = cpu::InterruptsOff::new();
+    let me = cpu::current_cpu().0;
+    match DYING.compare_exchange(NONE, me, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => {}
+        Err(dying) if dying == me => cpu::fatal(format_args!(
             "{failure}, while telling about another failure"
-        ));
+        )),
+        Err(_) => cpu::halt(),
     }
     cpu::emergency_print(format_args!("\n{failure}\n"));
     if let Some(location) = location {

@@ -1,6 +1,7 @@
 //! Which version of which component an address lies in: what unwinding and backtraces ask, also in
 //! a task that was unwound while it held the live namespace. So this list has a lock of its own,
-//! which nothing blocks under.
+//! which nothing blocks under. Other CPUs are waited for; what this CPU holds cannot be, since the
+//! asker may have been interrupted under it.
 
 use crate::Loaded;
 use alloc::{sync::Arc, vec::Vec};
@@ -14,7 +15,7 @@ static TEXTS: IrqMutex<Vec<Arc<Loaded>>> = IrqMutex::new(Vec::new());
 /// The version whose text has `address`.
 #[must_use]
 pub fn text_at(address: u64) -> Option<Arc<Loaded>> {
-    find(&TEXTS.try_lock()?, address).cloned()
+    find(&TEXTS.lock_unless_ours()?, address).cloned()
 }
 
 fn find(texts: &[Arc<Loaded>], address: u64) -> Option<&Arc<Loaded>> {
@@ -25,9 +26,9 @@ fn find(texts: &[Arc<Loaded>], address: u64) -> Option<&Arc<Loaded>> {
 }
 
 /// Where the unwind information of `address` lies. Neither blocks nor allocates: it is called while
-/// anything may be going on, so if the list is being changed right now, nothing is found.
+/// anything may be going on, so if this CPU is changing the list right now, nothing is found.
 pub(crate) fn unwind_table(address: u64) -> Option<UnwindTable> {
-    let texts = TEXTS.try_lock()?;
+    let texts = TEXTS.lock_unless_ours()?;
     let loaded = find(&texts, address)?;
     let text = loaded.text();
     let offset = u32::try_from(address - text.start).ok()?;
@@ -42,7 +43,7 @@ pub(crate) fn unwind_table(address: u64) -> Option<UnwindTable> {
 
 /// Whether `address` lies in the text of an application.
 pub(crate) fn is_application_text(address: u64) -> bool {
-    let Some(texts) = TEXTS.try_lock() else {
+    let Some(texts) = TEXTS.lock_unless_ours() else {
         return false;
     };
     find(&texts, address).is_some_and(|loaded| loaded.is_application())

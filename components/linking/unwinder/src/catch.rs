@@ -66,7 +66,7 @@ impl Record {
             loss: LossCounts::default(),
             before: Before {
                 task: task.unwind_state(),
-                preemption_disabled: cpu::local().preemption_disabled.load(Ordering::Relaxed),
+                preemption_disabled: cpu::preemption_depth(),
                 interrupts_enabled: cpu::interrupts_enabled(),
             },
         }
@@ -144,9 +144,7 @@ pub(crate) fn innermost() -> Option<*mut Record> {
 /// An unwinding has arrived: puts back what guards may not have put back, and keeps the books.
 fn arrive(record: Record, task: &Task) -> Failure {
     task.set_unwind_state(record.before.task);
-    cpu::local()
-        .preemption_disabled
-        .store(record.before.preemption_disabled, Ordering::Relaxed);
+    cpu::set_preemption_depth(record.before.preemption_disabled);
     if record.before.interrupts_enabled {
         cpu::enable_interrupts();
     }

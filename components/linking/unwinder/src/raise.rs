@@ -6,7 +6,7 @@ use crate::{
     frame::{self, Cursor, FrameView, StackBounds, StepError},
     registers::{self, Registers},
 };
-use core::{mem::ManuallyDrop, ptr, sync::atomic::Ordering};
+use core::{mem::ManuallyDrop, ptr};
 use interrupts::TrapFrame;
 use task::Failure;
 
@@ -112,7 +112,7 @@ pub fn leap_interrupted(frame: &mut TrapFrame, failure: Failure) -> bool {
 }
 
 fn raise(cursor: Cursor, failure: Failure) -> ! {
-    if cpu::local().interrupt_nesting.load(Ordering::Relaxed) > 0 {
+    if cpu::interrupt_nesting() > 0 {
         unwind_handler(cursor);
     }
     let Some(record) = catch::innermost() else {

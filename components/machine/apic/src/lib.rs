@@ -20,12 +20,18 @@ mod local;
 mod route;
 
 use component::{Handover, StartError};
+use interrupts::TrapFrame;
 
 pub use error::ApicError;
-pub use local::{Timer, apic_id, start_timer, stop_timer, timer_count};
+pub use local::{
+    Message, Timer, apic_id, can_reach, send, start_cpu, start_timer, stop_timer, timer_count,
+};
 pub use route::{Route, route};
 
 component::component! { start: start }
+
+/// The vector by which one CPU interrupts another.
+const KICK_VECTOR: u8 = interrupts::LAST_DEVICE_VECTOR + 1;
 
 /// Quiets the legacy controllers before the local APIC can take what they send.
 fn start(_: &'static Handover) -> Result<(), StartError> {
@@ -34,10 +40,22 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
     local::start(platform.interrupts.local_apic)?;
     let inputs = io::start(&platform.interrupts.io_apics)?;
     interrupts::set_end_of_interrupt(local::end_of_interrupt);
+    interrupts::register(KICK_VECTOR, kicked)?.leak();
+    cpu::register_kick(kick);
     log::info!(
         "{} at {:#x}, {inputs} inputs",
         local::kind(),
         platform.interrupts.local_apic
     );
     Ok(())
+}
+
+/// Interrupts another CPU.
+fn kick(apic_id: u32) {
+    send(apic_id, Message::Interrupt(KICK_VECTOR));
+}
+
+/// Another CPU has interrupted this one.
+fn kicked(_: &mut TrapFrame) {
+    cpu::serve_requests();
 }

@@ -1,6 +1,6 @@
 //! The local APIC (Intel SDM volume 3, chapter 11).
 
-use core::arch::x86_64::__cpuid;
+use core::{arch::x86_64::__cpuid, sync::atomic::Ordering};
 
 use device_memory::{Caching, DeviceMemory};
 use handover::PhysicalRange;
@@ -18,6 +18,8 @@ enum Register {
     TaskPriority = 0x80,
     EndOfInterrupt = 0xB0,
     Spurious = 0xF0,
+    CommandLow = 0x300,
+    CommandHigh = 0x310,
     Timer = 0x320,
     Line0 = 0x350,
     Line1 = 0x360,
@@ -40,6 +42,17 @@ const PERIODIC: u32 = 1 << 17;
 /// Divide configuration: by 16.
 const BY_16: u32 = 0b0011;
 
+/// Interrupt command, low half (SDM figure 11-12): delivery as INIT, as start-up, level asserted,
+/// and whether the last one is still under way.
+const AS_INIT: u32 = 0b101 << 8;
+const AS_STARTUP: u32 = 0b110 << 8;
+const ASSERT: u32 = 1 << 14;
+const PENDING: u32 = 1 << 12;
+/// Looks at a command under way before the next one is written all the same.
+const PATIENCE: u32 = 100_000;
+/// The largest number that a command can name by the registers in memory; 255 is all CPUs.
+const LAST_ID_IN_MEMORY: u32 = 254;
+
 /// Model-specific register IA32_APIC_BASE.
 const APIC_BASE: u32 = 0x1B;
 /// In it: the APIC is on; it is in x2APIC mode.
@@ -60,6 +73,28 @@ static LOCAL: Once<Access> = Once::new();
 enum Access {
     Memory(DeviceMemory),
     ModelSpecific,
+}
+
+/// What one CPU can send another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// An interrupt of this vector.
+    Interrupt(u8),
+    /// A reset, after which the CPU waits for [`Message::Startup`].
+    Init,
+    /// Begin in real mode at the start of this page of physical memory.
+    Startup(u8),
+}
+
+impl Message {
+    const fn command(self) -> u32 {
+        ASSERT
+            | match self {
+                Self::Interrupt(vector) => vector as u32,
+                Self::Init => AS_INIT,
+                Self::Startup(page) => AS_STARTUP | page as u32,
+            }
+    }
 }
 
 /// How the timer counts.
@@ -87,7 +122,13 @@ pub(crate) fn start(address: u64) -> Result<(), ApicError> {
     Ok(())
 }
 
-/// Starts the local APIC of the CPU that runs this.
+/// Starts the local APIC of a further CPU, the one that runs this.
+pub fn start_cpu() {
+    if let Some(access) = LOCAL.get() {
+        start_this_cpu(access);
+    }
+}
+
 fn start_this_cpu(access: &Access) {
     let mut base = Msr::new(APIC_BASE);
     // SAFETY: every x86-64 processor has this register.
@@ -107,6 +148,20 @@ fn start_this_cpu(access: &Access) {
     access.write(Register::Spurious, ENABLE | u32::from(SPURIOUS_VECTOR));
     // An interrupt that was being handled when the firmware left would block its priority.
     access.write(Register::EndOfInterrupt, 0);
+    cpu::local().set_apic_id(access.own_id());
+}
+
+/// Whether a message can name the CPU with this number.
+#[must_use]
+pub fn can_reach(apic_id: u32) -> bool {
+    matches!(LOCAL.get(), Some(Access::ModelSpecific)) || apic_id <= LAST_ID_IN_MEMORY
+}
+
+/// Sends `message` to the CPU with the local APIC `apic_id`.
+pub fn send(apic_id: u32, message: Message) {
+    if let Some(access) = LOCAL.get() {
+        access.send(apic_id, message.command());
+    }
 }
 
 pub(crate) fn kind() -> &'static str {
@@ -127,11 +182,7 @@ pub(crate) fn end_of_interrupt(vector: u8) {
 /// The number of this CPU's local APIC.
 #[must_use]
 pub fn apic_id() -> u32 {
-    match LOCAL.get() {
-        Some(access @ Access::Memory(_)) => access.read(Register::Id) >> 24,
-        Some(access @ Access::ModelSpecific) => access.read(Register::Id),
-        None => 0,
-    }
+    LOCAL.get().map_or(0, Access::own_id)
 }
 
 /// Starts this CPU's timer: it counts down from `count`, by 1 every 16 ticks of its clock, and sends
@@ -168,6 +219,39 @@ fn write(register: Register, value: u32) {
 }
 
 impl Access {
+    fn own_id(&self) -> u32 {
+        match self {
+            Self::Memory(_) => self.read(Register::Id) >> 24,
+            Self::ModelSpecific => self.read(Register::Id),
+        }
+    }
+
+    fn send(&self, apic_id: u32, command: u32) {
+        if let Self::ModelSpecific = self {
+            // What was stored before must be seen by whoever gets the message: unlike a store to
+            // memory, this write does not wait for that (SDM section 11.12.3).
+            core::sync::atomic::fence(Ordering::SeqCst);
+            let mut command_register = Msr::new(Register::CommandLow.number());
+            // SAFETY: as in `write`; the register has both halves, the CPU in the upper one.
+            unsafe { command_register.write(u64::from(apic_id) << 32 | u64::from(command)) };
+            return;
+        }
+        // The two halves belong together.
+        let _off = cpu::InterruptsOff::new();
+        self.wait_until_sent();
+        self.write(Register::CommandHigh, apic_id << 24);
+        self.write(Register::CommandLow, command);
+    }
+
+    fn wait_until_sent(&self) {
+        for _ in 0..PATIENCE {
+            if self.read(Register::CommandLow) & PENDING == 0 {
+                return;
+            }
+            core::hint::spin_loop();
+        }
+    }
+
     fn read(&self, register: Register) -> u32 {
         match self {
             // All registers lie within the window, so the answer is never the default.

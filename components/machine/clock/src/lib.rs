@@ -24,7 +24,7 @@ use spin::Once;
 
 pub use error::ClockError;
 pub use measure::MEASUREMENT_NS;
-pub use tick::{TICK_NS, register_tick, tick_count};
+pub use tick::{TICK_NS, register_tick, start_cpu, tick_count};
 
 use measure::Rates;
 use scale::Scale;
@@ -80,6 +80,12 @@ pub fn now_ns() -> u64 {
 #[must_use]
 pub fn now() -> Duration {
     Duration::from_nanos(now_ns())
+}
+
+/// How many time-stamp counter ticks `ns` nanoseconds are; 0 before this component has started.
+#[must_use]
+pub fn ns_to_ticks(ns: u64) -> u64 {
+    CLOCK.get().map_or(0, |clock| clock.scale.to_ticks(ns))
 }
 
 /// The time that a number of time-stamp counter ticks takes.

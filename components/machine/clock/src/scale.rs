@@ -23,6 +23,12 @@ impl Scale {
         let ns = (u128::from(ticks) * u128::from(self.factor)) >> FRACTION;
         u64::try_from(ns).unwrap_or(u64::MAX)
     }
+
+    /// Ticks in `ns`; the largest number if there are more.
+    pub(crate) fn to_ticks(self, ns: u64) -> u64 {
+        let ticks = (u128::from(ns) << FRACTION).checked_div(u128::from(self.factor));
+        ticks.map_or(u64::MAX, |ticks| u64::try_from(ticks).unwrap_or(u64::MAX))
+    }
 }
 
 /// Ticks a second of a counter that made `ticks` in `ns`.
@@ -39,6 +45,7 @@ mod tests {
     fn one_tick_a_nanosecond() {
         let scale = Scale::from_hz(NS_PER_S).unwrap();
         assert_eq!(scale.to_ns(1_234_567_890_123), 1_234_567_890_123);
+        assert_eq!(scale.to_ticks(1_234_567_890_123), 1_234_567_890_123);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use apic::Timer;
-use cpu::IrqMutex;
 use interrupts::TrapFrame;
+use spin::Once;
 
 use crate::{ClockError, measure::Rates};
 
@@ -14,11 +14,19 @@ pub const TICK_NS: u64 = 4_000_000;
 #[used]
 static TICKS: AtomicU64 = AtomicU64::new(0);
 #[used]
-static HOOK: IrqMutex<Option<fn()>> = IrqMutex::new(None);
+static HOOK: Once<fn()> = Once::new();
+#[used]
+static TIMER: Once<TickTimer> = Once::new();
 
-/// Names what is called at each timer tick, in the interrupt handler.
+/// How the timer of each CPU is set.
+struct TickTimer {
+    vector: u8,
+    count: u32,
+}
+
+/// Names what is called at each timer tick, in the interrupt handler of each CPU. The first one stays.
 pub fn register_tick(tick: fn()) {
-    *HOOK.lock() = Some(tick);
+    HOOK.call_once(|| tick);
 }
 
 /// Timer ticks since boot, of all CPUs.
@@ -27,7 +35,14 @@ pub fn tick_count() -> u64 {
     TICKS.load(Ordering::Relaxed)
 }
 
-/// Starts the timer of this CPU. Ticks arrive once interrupts are enabled.
+/// Starts the timer of a further CPU, the one that runs this: all timers have one rate.
+pub fn start_cpu() {
+    if let Some(TickTimer { vector, count }) = TIMER.get() {
+        apic::start_timer(Timer::Periodic, Some(*vector), *count);
+    }
+}
+
+/// Starts the timer of the boot CPU. Ticks arrive once interrupts are enabled.
 pub(crate) fn start(timer_hz: u64) -> Result<(), ClockError> {
     let count = u128::from(timer_hz) * u128::from(TICK_NS) / 1_000_000_000;
     let implausible = ClockError::Implausible(Rates {
@@ -39,14 +54,14 @@ pub(crate) fn start(timer_hz: u64) -> Result<(), ClockError> {
         .filter(|count| *count > 0)
         .ok_or(implausible)?;
     let vector = interrupts::allocate(on_tick)?.leak();
-    apic::start_timer(Timer::Periodic, Some(vector), count);
+    TIMER.call_once(|| TickTimer { vector, count });
+    start_cpu();
     Ok(())
 }
 
 fn on_tick(_: &mut TrapFrame) {
     TICKS.fetch_add(1, Ordering::Relaxed);
-    let hook = *HOOK.lock();
-    if let Some(hook) = hook {
+    if let Some(hook) = HOOK.get() {
         hook();
     }
 }

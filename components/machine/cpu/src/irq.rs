@@ -8,7 +8,7 @@ use core::{
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 use x86_64::instructions::interrupts;
 
-use crate::current_cpu;
+use crate::{current_cpu, poll_requests};
 
 /// `IrqMutex::holder` when nobody holds the lock.
 const NOBODY: u32 = u32::MAX;
@@ -90,7 +90,8 @@ impl Drop for InterruptsOff {
 
 /// A spin lock that keeps interrupts off while it is held, so that an interrupt handler may take it.
 ///
-/// For short sections without blocking. While it waits, interrupts are as the caller had them.
+/// For short sections without blocking. While it waits, interrupts are as the caller had them; with
+/// interrupts off it does what other CPUs ask of this one.
 #[derive(Debug)]
 pub struct IrqMutex<T: ?Sized> {
     /// The CPU that holds the lock, to tell a deadlock from waiting.
@@ -122,7 +123,21 @@ impl<T: ?Sized> IrqMutex<T> {
                 return guard;
             }
             self.check_not_ours();
-            core::hint::spin_loop();
+            self.spin();
+        }
+    }
+
+    /// Waits for the lock and takes it, unless this CPU holds it already: for code that runs in
+    /// exceptions, which may hit anywhere.
+    pub fn lock_unless_ours(&self) -> Option<IrqGuard<'_, T>> {
+        loop {
+            if let Some(guard) = self.try_lock() {
+                return Some(guard);
+            }
+            if self.is_ours() {
+                return None;
+            }
+            self.spin();
         }
     }
 
@@ -139,17 +154,31 @@ impl<T: ?Sized> IrqMutex<T> {
         })
     }
 
+    /// Waits until the lock looks free.
+    #[cold]
+    #[inline(never)]
+    fn spin(&self) {
+        while self.value.is_locked() {
+            poll_requests();
+            core::hint::spin_loop();
+        }
+    }
+
+    /// Whether this CPU holds the lock.
+    ///
     /// The holder keeps interrupts off and so stays on its CPU: if it is this one, it can only be
     /// the caller itself, or the code that the caller interrupted by an exception.
+    fn is_ours(&self) -> bool {
+        let _off = InterruptsOff::new();
+        self.holder.load(Ordering::Relaxed) == current_cpu().0
+    }
+
     #[track_caller]
     #[cold]
     #[inline(never)]
     #[expect(clippy::panic, reason = "the alternative is a silent deadlock")]
     fn check_not_ours(&self) {
-        let off = InterruptsOff::new();
-        let ours = self.holder.load(Ordering::Relaxed) == current_cpu().0;
-        drop(off);
-        if ours {
+        if self.is_ours() {
             panic!("lock taken twice by CPU {}", current_cpu().0);
         }
     }

@@ -1,41 +1,63 @@
 //! CPU tables, per-CPU data and the interrupt-safe lock.
 //!
 //! Every CPU has its own descriptor tables, interrupt stacks and a block of data ([`Local`]) that
-//! its GS base points to. Nothing here assumes that there is one CPU: the boot CPU's tables lie in
-//! statics, because it starts before there is a heap; another CPU brings its own ([`CpuTables`]).
+//! its GS base points to. The boot CPU's tables lie in statics, because it starts before there is a
+//! heap; another CPU brings its own ([`CpuTables`]) and begins with [`start_cpu`].
+//!
+//! What CPUs want of each other is here, too, below everything that waits: forgetting translations
+//! ([`flush_everywhere`]), a moment at which all others stand still ([`rendezvous()`]), a look for a
+//! better task ([`reschedule`]). A CPU that is alone pays one load and a branch for any of it.
 //!
 //! Principles: what disables interrupts or preemption is a guard, and dropping the guard restores
 //! what was before, also when a panic unwinds through it. A lock that would wait for its own CPU
 //! panics instead of hanging.
 //!
 //! Lock order: an [`IrqMutex`] is the innermost kind of lock; while one is held nothing may block.
+//! Waiting for other CPUs is allowed under one, because who waits for one with interrupts off serves
+//! requests meanwhile.
 //!
-//! Neighbours: `interrupts` installs the vectors that use the stacks named here; `task` owns
-//! `Local::current_task`. Left out: starting further CPUs.
-#![no_std]
+//! Neighbours: `interrupts` installs the vectors that use the stacks named here; `apic` sends the
+//! interrupts between CPUs; `task` owns `Local::current_task`; `smp` starts further CPUs.
+#![cfg_attr(not(test), no_std)]
 
 mod emergency;
+mod flush;
 mod irq;
 mod local;
+mod online;
 mod preemption;
+mod rendezvous;
+mod requests;
 mod tables;
 
 use component::{Handover, StartError};
 use x86_64::registers::{
     control::{Cr0, Cr0Flags, Cr4, Cr4Flags},
-    model_specific::{Efer, EferFlags},
+    model_specific::{Efer, EferFlags, Msr},
 };
 
 pub use emergency::{emergency_print, fatal};
+pub use flush::flush_everywhere;
 pub use irq::{
     InterruptsOff, IrqGuard, IrqMutex, enable_interrupts, halt, interrupts_enabled,
     wait_for_interrupt, without_interrupts,
 };
-pub use local::{CpuId, Local, current_cpu, heap_word, local};
+pub use local::{
+    CpuId, Local, MAX_CPUS, current_cpu, current_task, heap_word, interrupt_nesting, local,
+    local_of, preemption_depth, set_preemption_depth,
+};
+pub use online::{alone, go_online, is_online, online_count, online_cpus};
 pub use preemption::{PreemptionGuard, preemption_enabled};
-pub use tables::{CpuTables, IST_SIZE, InterruptStack, kernel_code_selector};
+pub use rendezvous::{NotParked, parked_stack_pointer, rendezvous};
+pub use requests::{Kick, poll_requests, register_kick, reschedule, serve_requests};
+pub use tables::{CpuTables, IST_SIZE, InterruptStack, InterruptStacks, kernel_code_selector};
 
 component::component! { start: start }
+
+/// Model-specific register IA32_PAT.
+const PAT: u32 = 0x277;
+/// All SSE exceptions masked, rounding to nearest (System V ABI for AMD64, section 3.2.1).
+const MXCSR_DEFAULT: u32 = 0x1F80;
 
 /// Sets up the boot CPU.
 fn start(_: &'static Handover) -> Result<(), StartError> {
@@ -44,9 +66,25 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Turns on what the rest of the system relies on, whatever the nucleus left: write protection in
-/// ring 0 and no-execute (W^X), SSE state with its exceptions.
-pub(crate) fn enable_features() {
+/// Makes the CPU that runs this, which has just been started, `id`, with `tables` of its own and
+/// the memory types of the boot CPU ([`memory_types`]).
+pub fn start_cpu(tables: &'static CpuTables, id: CpuId, memory_types: u64) {
+    enable_features();
+    // SAFETY: the boot CPU uses the same value, and the caches must see memory alike on all CPUs.
+    unsafe { Msr::new(PAT).write(memory_types) };
+    tables.install(id);
+}
+
+/// The page attribute table of the CPU that runs this.
+#[must_use]
+pub fn memory_types() -> u64 {
+    // SAFETY: every x86-64 processor has the register.
+    unsafe { Msr::new(PAT).read() }
+}
+
+/// Turns on what the rest of the system relies on, whatever the nucleus or a reset left: write
+/// protection in ring 0 and no-execute (W^X), the x87 and SSE state with the defaults of the ABI.
+fn enable_features() {
     // SAFETY: write protection only takes rights away, and no code here writes read-only pages.
     unsafe {
         Cr0::update(|flags| {
@@ -62,6 +100,13 @@ pub(crate) fn enable_features() {
         Cr4::update(|flags| {
             flags.insert(Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE);
         });
+    }
+    // SAFETY: nothing is in the x87 registers before the first component runs.
+    unsafe { core::arch::asm!("fninit", options(nomem, nostack)) };
+    let default = MXCSR_DEFAULT;
+    // SAFETY: the value masks all exceptions and has no reserved bit.
+    unsafe {
+        core::arch::asm!("ldmxcsr [{}]", in(reg) &raw const default, options(readonly, nostack));
     }
     // SAFETY: the page tables in use already have their no-execute bits in the right places.
     unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE)) };

@@ -3,12 +3,30 @@
 use core::{
     arch::asm,
     fmt,
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
+    mem::offset_of,
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
+
+/// The most CPUs that the system uses, so that a word has a bit for each; a further one stays parked.
+pub const MAX_CPUS: usize = 64;
 
 /// Which CPU: 0 is the one that booted; the others are numbered as they are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CpuId(pub u32);
+
+impl CpuId {
+    /// The CPU as an index below [`MAX_CPUS`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The CPU's bit in a word that has one for each CPU.
+    #[must_use]
+    pub const fn bit(self) -> u64 {
+        1 << (self.0 % u64::BITS)
+    }
+}
 
 impl fmt::Display for CpuId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,7 +38,8 @@ impl fmt::Display for CpuId {
 ///
 /// A reference stays valid for ever, but a task that may be preempted may read it on another CPU
 /// than the one it describes; who needs the current CPU's block holds a
-/// [`PreemptionGuard`](crate::PreemptionGuard) or has interrupts off.
+/// [`PreemptionGuard`](crate::PreemptionGuard) or has interrupts off. For one word of it there are
+/// functions that read by a single instruction, which cannot be torn apart from its CPU.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Local {
@@ -29,7 +48,7 @@ pub struct Local {
     /// The CPU.
     id: AtomicU32,
     /// While not 0, the running task is not preempted.
-    pub preemption_disabled: AtomicU32,
+    preemption_disabled: AtomicU32,
     /// How many interrupt handlers are active, one within the other.
     pub interrupt_nesting: AtomicU32,
     /// Set by whoever wants the next chance of preemption to be taken.
@@ -39,12 +58,27 @@ pub struct Local {
     /// Address of the CPU's share of the heap, which only `heap` understands; 0 before it has one
     /// and while an interrupt handler is active, which must not use what it may have interrupted.
     pub heap: AtomicUsize,
+    /// The number of the CPU's interrupt controller.
+    apic_id: AtomicU32,
+    /// What other CPUs want of this one; see `requests`.
+    pub(crate) requests: AtomicU32,
+    /// The last flush of translations that this CPU has made.
+    pub(crate) flushed: AtomicU64,
+    /// The last rendezvous in which this CPU has parked.
+    pub(crate) parked: AtomicU64,
+    /// Its stack pointer there.
+    pub(crate) parked_stack_pointer: AtomicU64,
 }
 
 /// Offset of `preemption_disabled`, for single instructions through GS.
-pub(crate) const PREEMPTION_OFFSET: usize = core::mem::offset_of!(Local, preemption_disabled);
+pub(crate) const PREEMPTION_OFFSET: usize = offset_of!(Local, preemption_disabled);
 /// Offset of `heap`.
-const HEAP_OFFSET: usize = core::mem::offset_of!(Local, heap);
+const HEAP_OFFSET: usize = offset_of!(Local, heap);
+
+/// The blocks of the CPUs that have one, by number.
+#[used]
+static BLOCKS: [AtomicPtr<Local>; MAX_CPUS] =
+    [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_CPUS];
 
 impl Local {
     pub(crate) const fn new() -> Self {
@@ -56,14 +90,22 @@ impl Local {
             reschedule: AtomicBool::new(false),
             current_task: AtomicUsize::new(0),
             heap: AtomicUsize::new(0),
+            apic_id: AtomicU32::new(0),
+            requests: AtomicU32::new(0),
+            flushed: AtomicU64::new(0),
+            parked: AtomicU64::new(0),
+            parked_stack_pointer: AtomicU64::new(0),
         }
     }
 
     /// Fills in who this is, before the CPU uses it.
     pub(crate) fn identify(&'static self, id: CpuId) {
         self.id.store(id.0, Ordering::Relaxed);
-        self.this
-            .store(core::ptr::from_ref(self).cast_mut(), Ordering::Release);
+        let this = core::ptr::from_ref(self).cast_mut();
+        self.this.store(this, Ordering::Release);
+        if let Some(block) = BLOCKS.get(id.index()) {
+            block.store(this, Ordering::Release);
+        }
     }
 
     /// The CPU that the block belongs to.
@@ -71,6 +113,17 @@ impl Local {
     #[inline]
     pub fn id(&self) -> CpuId {
         CpuId(self.id.load(Ordering::Relaxed))
+    }
+
+    /// The number of the CPU's interrupt controller.
+    #[must_use]
+    pub fn apic_id(&self) -> u32 {
+        self.apic_id.load(Ordering::Relaxed)
+    }
+
+    /// Notes the number of the CPU's interrupt controller.
+    pub fn set_apic_id(&self, apic_id: u32) {
+        self.apic_id.store(apic_id, Ordering::Relaxed);
     }
 }
 
@@ -102,9 +155,80 @@ pub fn heap_word() -> usize {
     word
 }
 
-/// The CPU that runs this.
+/// The block of `cpu`, if that has one.
 #[must_use]
+pub fn local_of(cpu: CpuId) -> Option<&'static Local> {
+    let block = BLOCKS.get(cpu.index())?.load(Ordering::Acquire);
+    // SAFETY: the word is null or the address of a block that lives as long as the system, and all
+    // its fields are atomic.
+    unsafe { block.as_ref() }
+}
+
+/// Reads a 32-bit field of this CPU's block by one instruction.
+macro_rules! own_u32 {
+    ($field:ident) => {{
+        let value: u32;
+        // SAFETY: GS points to this CPU's block, and the offset is that of a 32-bit field in it.
+        unsafe {
+            asm!(
+                "mov {0:e}, gs:[{1}]",
+                out(reg) value,
+                const offset_of!(Local, $field),
+                options(nostack, preserves_flags, readonly),
+            );
+        }
+        value
+    }};
+}
+
+/// The CPU that runs this.
 #[inline]
+#[must_use]
 pub fn current_cpu() -> CpuId {
-    local().id()
+    CpuId(own_u32!(id))
+}
+
+/// How many interrupt handlers are active on this CPU, one within the other.
+#[inline]
+#[must_use]
+pub fn interrupt_nesting() -> u32 {
+    own_u32!(interrupt_nesting)
+}
+
+/// How many guards keep the running task from being preempted.
+#[inline]
+#[must_use]
+pub fn preemption_depth() -> u32 {
+    own_u32!(preemption_disabled)
+}
+
+/// Sets how many guards keep the running task from being preempted: for whoever gives the CPU to
+/// another task, or skips the drops of guards.
+pub fn set_preemption_depth(depth: u32) {
+    // SAFETY: GS points to this CPU's block, and the offset is that of a 32-bit counter in it.
+    unsafe {
+        asm!(
+            "mov gs:[{0}], {1:e}",
+            const PREEMPTION_OFFSET,
+            in(reg) depth,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// `Local::current_task` of this CPU.
+#[inline]
+#[must_use]
+pub fn current_task() -> usize {
+    let value: usize;
+    // SAFETY: GS points to this CPU's block, and the offset is that of a word in it.
+    unsafe {
+        asm!(
+            "mov {0}, gs:[{1}]",
+            out(reg) value,
+            const offset_of!(Local, current_task),
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    value
 }

@@ -1,8 +1,11 @@
 //! Preemption as a guard.
 
-use core::{arch::asm, marker::PhantomData, sync::atomic::Ordering};
+use core::{arch::asm, marker::PhantomData};
 
-use crate::{local, local::PREEMPTION_OFFSET};
+use crate::{
+    interrupt_nesting,
+    local::{PREEMPTION_OFFSET, preemption_depth},
+};
 
 /// While this value lives, the running task is not preempted, and so stays on its CPU.
 #[must_use]
@@ -46,7 +49,5 @@ impl Drop for PreemptionGuard {
 /// Whether the running task may be preempted: no guard and no interrupt handler is active.
 #[must_use]
 pub fn preemption_enabled() -> bool {
-    let local = local();
-    local.preemption_disabled.load(Ordering::Relaxed) == 0
-        && local.interrupt_nesting.load(Ordering::Relaxed) == 0
+    preemption_depth() == 0 && interrupt_nesting() == 0
 }

@@ -52,8 +52,12 @@ pub struct CpuTables {
     tss: Once<TaskStateSegment>,
     gdt: Once<Gdt>,
     local: Local,
-    stacks: [Stack; STACKS],
+    stacks: &'static InterruptStacks,
 }
+
+/// The interrupt stacks of one CPU. All zeroes are a valid value.
+#[repr(C)]
+pub struct InterruptStacks([Stack; STACKS]);
 
 struct Gdt {
     table: GlobalDescriptorTable<GDT_WORDS>,
@@ -69,7 +73,11 @@ struct Stack(UnsafeCell<[u8; IST_SIZE]>);
 unsafe impl Sync for Stack {}
 
 #[used]
-static BOOT_CPU: CpuTables = CpuTables::new();
+static BOOT_STACKS: InterruptStacks =
+    InterruptStacks([const { Stack(UnsafeCell::new([0; IST_SIZE])) }; STACKS]);
+
+#[used]
+static BOOT_CPU: CpuTables = CpuTables::new(&BOOT_STACKS);
 
 pub(crate) fn install_boot_cpu() {
     BOOT_CPU.install(CpuId(0));
@@ -82,14 +90,14 @@ pub fn kernel_code_selector() -> u16 {
 }
 
 impl CpuTables {
-    /// Tables that no CPU uses yet.
+    /// Tables that no CPU uses yet, with `stacks` that no other tables have.
     #[must_use]
-    pub const fn new() -> Self {
+    pub const fn new(stacks: &'static InterruptStacks) -> Self {
         Self {
             tss: Once::new(),
             gdt: Once::new(),
             local: Local::new(),
-            stacks: [const { Stack(UnsafeCell::new([0; IST_SIZE])) }; STACKS],
+            stacks,
         }
     }
 
@@ -108,17 +116,11 @@ impl CpuTables {
     fn task_state(&self) -> TaskStateSegment {
         let mut tss = TaskStateSegment::new();
         let mut tops = tss.interrupt_stack_table; // Copied out: the segment is packed.
-        for (top, stack) in tops.iter_mut().zip(&self.stacks) {
+        for (top, stack) in tops.iter_mut().zip(&self.stacks.0) {
             *top = VirtAddr::from_ptr(stack.0.get()) + IST_SIZE as u64;
         }
         tss.interrupt_stack_table = tops;
         tss
-    }
-}
-
-impl Default for CpuTables {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -40,10 +40,7 @@ pub(crate) fn may_use() -> bool {
 }
 
 fn task_word() -> usize {
-    cpu::local()
-        .current_task
-        .load(Ordering::Relaxed)
-        .wrapping_add(1)
+    cpu::current_task().wrapping_add(1)
 }
 
 struct Holding {

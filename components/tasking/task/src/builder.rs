@@ -107,7 +107,6 @@ impl Builder {
         let task = self.build(Box::new(body))?;
         info::enter(&task);
         policy::enqueue(Arc::clone(&task), Reason::New);
-        schedule::woke(&task);
         Ok(JoinHandle { task })
     }
 

@@ -4,7 +4,7 @@
 //! when the component behind it is replaced.
 
 use crate::Failure;
-use cpu::IrqMutex;
+use spin::Once;
 
 /// Runs a function and returns how it failed when it was unwound.
 pub type Catch = fn(&mut dyn FnMut()) -> Result<(), Failure>;
@@ -26,14 +26,14 @@ struct Unwinder {
 }
 
 #[used]
-static UNWINDER: IrqMutex<Option<Unwinder>> = IrqMutex::new(None);
+static UNWINDER: Once<Unwinder> = Once::new();
 
 #[used]
-static APPLICATION_TEXT: IrqMutex<Option<IsApplicationText>> = IrqMutex::new(None);
+static APPLICATION_TEXT: Once<IsApplicationText> = Once::new();
 
-/// Registers the unwinder.
+/// Registers the unwinder. The first one stays.
 pub fn register_unwinder(catch: Catch, unwind: Unwind, unwind_interrupted: UnwindInterrupted) {
-    *UNWINDER.lock() = Some(Unwinder {
+    UNWINDER.call_once(|| Unwinder {
         catch,
         unwind,
         unwind_interrupted,
@@ -43,7 +43,7 @@ pub fn register_unwinder(catch: Catch, unwind: Unwind, unwind_interrupted: Unwin
 /// Registers the predicate by which a task that loops in an application's own code may be unwound
 /// from a timer interrupt: such code holds no lock of the system's.
 pub fn register_application_text(predicate: IsApplicationText) {
-    *APPLICATION_TEXT.lock() = Some(predicate);
+    APPLICATION_TEXT.call_once(|| predicate);
 }
 
 /// Runs `body` and returns how it failed when it panicked, faulted or was killed.
@@ -54,8 +54,7 @@ pub fn register_application_text(predicate: IsApplicationText) {
 ///
 /// The failure that unwound `body`.
 pub fn catch(body: &mut dyn FnMut()) -> Result<(), Failure> {
-    let unwinder = *UNWINDER.lock();
-    match unwinder {
+    match UNWINDER.get() {
         Some(unwinder) => (unwinder.catch)(body),
         None => {
             body();
@@ -66,8 +65,7 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Failure> {
 
 /// Unwinds the current task to its innermost [`catch`], which returns `failure`.
 pub fn unwind(failure: Failure) -> ! {
-    let unwinder = *UNWINDER.lock();
-    match unwinder {
+    match UNWINDER.get() {
         Some(unwinder) => (unwinder.unwind)(failure),
         #[expect(
             clippy::panic,
@@ -79,12 +77,14 @@ pub fn unwind(failure: Failure) -> ! {
 
 /// Makes the interrupted task unwind when the interrupt returns; whether it can.
 pub(crate) fn unwind_interrupted(frame: &mut interrupts::TrapFrame, failure: Failure) -> bool {
-    let unwinder = *UNWINDER.lock();
-    unwinder.is_some_and(|unwinder| (unwinder.unwind_interrupted)(frame, failure))
+    UNWINDER
+        .get()
+        .is_some_and(|unwinder| (unwinder.unwind_interrupted)(frame, failure))
 }
 
 /// Whether `address` lies in the text of an application.
 pub(crate) fn is_application_text(address: u64) -> bool {
-    let predicate = *APPLICATION_TEXT.lock();
-    predicate.is_some_and(|predicate| predicate(address))
+    APPLICATION_TEXT
+        .get()
+        .is_some_and(|predicate| predicate(address))
 }

@@ -3,7 +3,7 @@
 use crate::{State, Task, TaskId, per_cpu, queue::Table};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
-use cpu::IrqMutex;
+use cpu::{CpuId, IrqMutex};
 
 #[used]
 static TABLE: IrqMutex<Table> = IrqMutex::new(Table::new());
@@ -19,6 +19,8 @@ pub struct TaskInfo {
     pub component: String,
     /// What it was doing.
     pub state: State,
+    /// The CPU that it runs on, or ran on last.
+    pub cpu: CpuId,
     /// Time that CPUs spent in it.
     pub cpu_ns: u64,
     /// Size of its stack in bytes.
@@ -88,6 +90,7 @@ fn look(task: &Task) -> TaskInfo {
         name: task.name().into(),
         component: task.component().into(),
         state: task.state(),
+        cpu: task.cpu(),
         cpu_ns: clock::ticks_to_ns(cycles),
         stack_size: range.len(),
         stack_used: range
@@ -98,14 +101,15 @@ fn look(task: &Task) -> TaskInfo {
     }
 }
 
-/// Ticks since the last switch, if the task runs on this CPU.
+/// Ticks since the last switch, if the task runs. The CPU may switch meanwhile; then they are a few too
+/// many or none.
 fn running_cycles(task: &Task) -> u64 {
-    let _off = cpu::InterruptsOff::new();
-    if task.is_running() && task.cpu() == cpu::current_cpu() {
-        let since = per_cpu::this().switched_at.load(Ordering::Relaxed);
-        cpu::timestamp().saturating_sub(since)
-    } else {
-        0
+    match per_cpu::of(task.cpu()) {
+        Some(share) if task.is_running() => {
+            let since = share.switched_at.load(Ordering::Relaxed);
+            cpu::timestamp().saturating_sub(since)
+        }
+        _ => 0,
     }
 }
 

@@ -14,8 +14,11 @@
 //! - A task ends by returning or by unwinding; killing it is unwinding it with [`Failure::Killed`]
 //!   at the next safe point. What it owned is dropped on its own stack, and the stack itself is
 //!   freed by somebody else, after the last switch away from it.
-//! - Nothing here assumes one CPU: what belongs to a CPU is found by its number, and a task that
-//!   another CPU is still switching away from is waited for.
+//! - What belongs to a CPU is found by its number. A task comes into a queue only when no CPU is on
+//!   its stack any more: one that yields is put there after the switch away from it, and one that is
+//!   woken during that switch by the CPU that makes it. So a CPU that picks a task never waits for
+//!   another.
+//! - A CPU that starts is given an idle task ([`idle_task`]) and begins with it ([`enter`]).
 //!
 //! Lock order: a policy's queue, the timer queue and a waiters' list are never held together, and
 //! none is held over a switch; each is a leaf below any other lock.
@@ -29,6 +32,7 @@
 extern crate alloc;
 
 mod builder;
+mod cpu_start;
 mod ending;
 mod failure;
 mod hooks;
@@ -45,6 +49,7 @@ mod task;
 mod timers;
 
 pub use builder::{Builder, DEFAULT_STACK_SIZE, JoinHandle, SpawnError, spawn};
+pub use cpu_start::{IdleTask, enter, idle_task};
 pub use failure::{Failure, Message};
 pub use hooks::{
     Catch, IsApplicationText, Unwind, UnwindInterrupted, catch, register_application_text,
@@ -52,6 +57,7 @@ pub use hooks::{
 };
 pub use info::{TaskInfo, find, is_alive, tasks};
 pub use kill::{KillDeferral, KillError, kill, killed, safe_point};
+pub use per_cpu::idle_cpus;
 pub use policy::{
     Answer, PolicyError, Reason, SchedulingPolicy, policy_name, register_policy, rejected_answers,
 };

@@ -1,20 +1,19 @@
 //! What the scheduler keeps for each CPU.
 
-use crate::Task;
+use crate::{Task, policy::Reason};
 use alloc::sync::Arc;
 use core::{
     ptr,
-    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering},
 };
-use cpu::CpuId;
-
-/// The most CPUs that this scheduler serves; a further one stays parked.
-pub(crate) const MAX_CPUS: usize = 64;
+use cpu::{CpuId, MAX_CPUS};
 
 /// A CPU's share of the scheduler. Only its own CPU writes it, with interrupts off.
 pub(crate) struct PerCpu {
     /// The task that the CPU is switching away from: a reference that [`take_previous`] owns.
     previous: AtomicPtr<Task>,
+    /// Why that task stays runnable, as a number; 0 when it does not.
+    previous_reason: AtomicU8,
     /// What runs when nothing else does: a reference that is never given back.
     idle: AtomicPtr<Task>,
     /// Time stamp of the last switch.
@@ -27,6 +26,7 @@ impl PerCpu {
     const fn new() -> Self {
         Self {
             previous: AtomicPtr::new(ptr::null_mut()),
+            previous_reason: AtomicU8::new(0),
             idle: AtomicPtr::new(ptr::null_mut()),
             switched_at: AtomicU64::new(0),
             switches: AtomicU64::new(0),
@@ -37,11 +37,13 @@ impl PerCpu {
 #[used]
 static CPUS: [PerCpu; MAX_CPUS] = [const { PerCpu::new() }; MAX_CPUS];
 
+/// A bit for each CPU that runs its idle task.
+#[used]
+static IDLE: AtomicU64 = AtomicU64::new(0);
+
 /// The share of `cpu`, if this scheduler serves it.
 pub(crate) fn of(cpu: CpuId) -> Option<&'static PerCpu> {
-    usize::try_from(cpu.0)
-        .ok()
-        .and_then(|index| CPUS.get(index))
+    CPUS.get(cpu.index())
 }
 
 /// The share of the CPU that runs this; interrupts must be off.
@@ -50,9 +52,33 @@ pub(crate) fn this() -> &'static PerCpu {
     of(cpu::current_cpu()).unwrap_or(&CPUS[0])
 }
 
-/// A reference to the task that this CPU runs; interrupts must be off.
+/// The task that this CPU runs; null before there are tasks.
 pub(crate) fn current_raw() -> *const Task {
-    cpu::local().current_task.load(Ordering::Relaxed) as *const Task
+    cpu::current_task() as *const Task
+}
+
+/// Notes whether this CPU runs its idle task; interrupts must be off.
+pub(crate) fn set_idling(idles: bool) {
+    let bit = cpu::current_cpu().bit();
+    if idles {
+        IDLE.fetch_or(bit, Ordering::SeqCst);
+    } else {
+        IDLE.fetch_and(!bit, Ordering::SeqCst);
+    }
+}
+
+/// The CPUs that have nothing to run, as a word with a bit for each.
+#[must_use]
+pub fn idle_cpus() -> u64 {
+    IDLE.load(Ordering::SeqCst)
+}
+
+/// Lets `cpu` look for a task if it idles: a task has been put in a queue for it.
+pub(crate) fn wake_if_idle(cpu: CpuId) {
+    // The idle task says that it idles before it looks into the queue for the last time.
+    if idle_cpus() & cpu.bit() != 0 {
+        cpu::reschedule(cpu);
+    }
 }
 
 /// Makes `task` the one that this CPU runs, and gives back the reference to the one before.
@@ -66,21 +92,28 @@ pub(crate) fn set_current(task: Arc<Task>) -> Option<Arc<Task>> {
     Some(unsafe { Arc::from_raw(before) })
 }
 
-/// Keeps the task that this CPU is leaving until the switch is over.
-pub(crate) fn set_previous(task: Arc<Task>) {
-    this()
+/// Keeps the task that this CPU is leaving until the switch is over, and why it stays runnable.
+pub(crate) fn set_previous(task: Arc<Task>, reason: Option<Reason>) {
+    let share = this();
+    let number = reason.map_or(0, |reason| reason as u8);
+    share.previous_reason.store(number, Ordering::Relaxed);
+    share
         .previous
         .store(Arc::into_raw(task).cast_mut(), Ordering::Relaxed);
 }
 
-/// The task that this CPU has just left.
-pub(crate) fn take_previous() -> Option<Arc<Task>> {
-    let raw = this().previous.swap(ptr::null_mut(), Ordering::Relaxed);
+/// The task that this CPU has just left, and why it stays runnable.
+pub(crate) fn take_previous() -> Option<(Arc<Task>, Option<Reason>)> {
+    let share = this();
+    let raw = share.previous.load(Ordering::Relaxed);
     if raw.is_null() {
         return None;
     }
-    // SAFETY: the word only ever holds what `Arc::into_raw` gave it, and the swap took it out.
-    Some(unsafe { Arc::from_raw(raw) })
+    share.previous.store(ptr::null_mut(), Ordering::Relaxed);
+    let reason = Reason::from_number(share.previous_reason.load(Ordering::Relaxed));
+    // SAFETY: the word only ever holds what `Arc::into_raw` gave it, and only this CPU, with
+    // interrupts off, takes it out.
+    Some((unsafe { Arc::from_raw(raw) }, reason))
 }
 
 /// Gives `cpu` its idle task.

@@ -11,9 +11,7 @@ use interrupts::TrapFrame;
 
 /// Runs `operation` on the current task; `None` before there are tasks.
 pub fn with_current<R>(operation: impl FnOnce(&Arc<Task>) -> R) -> Option<R> {
-    let off = InterruptsOff::new();
     let raw = per_cpu::current_raw();
-    drop(off);
     if raw.is_null() {
         return None;
     }
@@ -56,7 +54,7 @@ pub fn block_until(deadline_ns: Option<u64>) {
         // Either the waker sees `Blocked` and makes the task runnable, or this sees its wake-up.
         task.set_state(State::Blocked);
         let awake = task.wake_up.swap(false, Ordering::SeqCst);
-        if !(awake && task.change_state(State::Blocked, State::Running)) {
+        if !(awake && take_back(task)) {
             give_up(Leave::Blocked);
             task.wake_up.store(false, Ordering::SeqCst);
         }
@@ -76,6 +74,20 @@ pub(crate) fn leave_for_ever() -> ! {
     cpu::halt()
 }
 
+/// Goes on with the current task, which has been woken after it was marked as blocked, if nobody else
+/// answers for it yet.
+fn take_back(task: &Task) -> bool {
+    if task.change_state(State::Blocked, State::Running) {
+        return true;
+    }
+    // A waker on another CPU has made it runnable, but left it to this CPU to put it in a queue.
+    let ours = task.queue_later.swap(false, Ordering::SeqCst);
+    if ours {
+        task.set_state(State::Running);
+    }
+    ours
+}
+
 /// In which state the current task leaves the CPU.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leave {
@@ -85,64 +97,77 @@ enum Leave {
     Ended,
 }
 
-/// Switches to the task that the policy picks, if it is another; returns when this task runs again.
+/// Switches to the task that the policy picks, if there is one; returns when this task runs again.
 ///
 /// Interrupts must be off.
 fn give_up(leave: Leave) {
-    cpu::local().reschedule.store(false, Ordering::Relaxed);
-    let Some(current) = current() else { return };
-    if let Leave::StayRunnable(reason) = leave {
-        current.set_state(State::Runnable);
-        policy::enqueue(Arc::clone(&current), reason);
-    }
-    let Some(next) = policy::pick().or_else(|| fall_back(&current)) else {
-        // Only possible before this CPU has its idle task, and then nothing else could run.
-        current.set_state(State::Running);
+    let local = cpu::local();
+    local.reschedule.store(false, Ordering::Relaxed);
+    let raw = per_cpu::current_raw();
+    if raw.is_null() {
         return;
+    }
+    // SAFETY: the CPU's reference to its current task is kept until the switch away from it is over.
+    let current = unsafe { &*raw };
+    let (next, reason) = match leave {
+        // A task that could go on does so when no other waits.
+        Leave::StayRunnable(reason) => match policy::pick().or_else(|| steal_for(current)) {
+            Some(next) => {
+                current.set_state(State::Runnable);
+                (next, Some(reason))
+            }
+            None => return,
+        },
+        Leave::Blocked | Leave::Ended => {
+            match policy::pick().or_else(policy::steal).or_else(per_cpu::idle) {
+                Some(next) => (next, None),
+                // Only possible before this CPU has its idle task, and then nothing else could run.
+                None => return current.set_state(State::Running),
+            }
+        }
     };
-    if Arc::ptr_eq(&next, &current) {
+    if core::ptr::eq(&raw const *next, raw) {
+        // It was blocked, and woken and picked again before the switch.
         return;
     }
     // A task that blocks although it asked not to be preempted takes its request along.
-    let disabled = cpu::local().preemption_disabled.swap(0, Ordering::Relaxed);
-    switch_to(current, next);
-    cpu::local()
-        .preemption_disabled
-        .store(disabled, Ordering::Relaxed);
+    let disabled = cpu::preemption_depth();
+    cpu::set_preemption_depth(0);
+    switch_to(current, next, reason);
+    cpu::set_preemption_depth(disabled);
     finish_switch();
 }
 
-/// What runs when the policy names nobody: the current task if it is the idle one or cannot be
-/// replaced, else the idle task.
-fn fall_back(current: &Arc<Task>) -> Option<Arc<Task>> {
-    let idle = per_cpu::idle()?;
-    if Arc::ptr_eq(&idle, current) {
-        current.set_state(State::Running);
+/// A task of another CPU's, for the idle task.
+fn steal_for(current: &Task) -> Option<Arc<Task>> {
+    if current.kind == Kind::Idle {
+        policy::steal()
     } else {
-        idle.set_state(State::Running);
+        None
     }
-    Some(idle)
 }
 
-/// Switches from `current` to `next`, which is in state `Running` by the picking's doing.
-fn switch_to(current: Arc<Task>, next: Arc<Task>) {
-    // Another CPU may have queued the task that it is still leaving: its stack is in use until
-    // that CPU's `finish_switch`.
-    while next.on_cpu.swap(true, Ordering::Acquire) {
-        core::hint::spin_loop();
+/// Switches from `current` to `next`, which is in state `Running` by the picking's doing, or the idle
+/// task.
+fn switch_to(current: &Task, next: Arc<Task>, reason: Option<Reason>) {
+    if next.kind == Kind::Idle {
+        next.set_state(State::Running);
+        per_cpu::set_idling(true);
+    } else if current.kind == Kind::Idle {
+        per_cpu::set_idling(false);
     }
+    // A task comes into a queue only after the CPU that it ran on has left it, so its stack is free.
+    next.on_cpu.store(true, Ordering::Relaxed);
     next.cpu.store(cpu::current_cpu().0, Ordering::Relaxed);
-    account(&current);
+    account(current);
     let save = current.saved_stack_pointer.as_ptr();
     let load = next.saved_stack_pointer.load(Ordering::Acquire);
-    drop(current);
     if let Some(before) = per_cpu::set_current(next) {
         // This keeps the task, and with it `save`, until the switch is over.
-        per_cpu::set_previous(before);
+        per_cpu::set_previous(before, reason);
     }
     // SAFETY: interrupts are off; `save` lies in the task that `previous` keeps; `load` was stored
-    // when that task last left a CPU, or made for its fresh stack; the wait above made sure that no
-    // CPU is on that stack.
+    // when that task last left a CPU, or made for its fresh stack; no CPU is on that stack, see above.
     unsafe { switch::switch_stacks(save, load) };
 }
 
@@ -159,22 +184,21 @@ fn account(current: &Task) {
 
 /// The first thing that a task does when it has got the CPU: lets go of the task before it.
 pub(crate) fn finish_switch() {
-    let Some(previous) = per_cpu::take_previous() else {
+    let Some((previous, reason)) = per_cpu::take_previous() else {
         return;
     };
+    if let Some(reason) = reason {
+        previous.on_cpu.store(false, Ordering::Release);
+        policy::enqueue(previous, reason);
+        return;
+    }
     let ended = previous.state() == State::Ended;
-    previous.on_cpu.store(false, Ordering::Release);
+    // From here on a waker puts the task in a queue itself; one that came before has left it to us.
+    previous.on_cpu.store(false, Ordering::SeqCst);
     if ended {
         builder::retire(previous);
-    }
-}
-
-/// A task has been woken: a CPU that idles takes it at once.
-pub(crate) fn woke(_task: &Task) {
-    let _off = InterruptsOff::new();
-    let idling = with_current(|current| current.kind == Kind::Idle).unwrap_or(false);
-    if idling {
-        cpu::local().reschedule.store(true, Ordering::Relaxed);
+    } else if previous.queue_later.load(Ordering::SeqCst) {
+        previous.queue_if_left();
     }
 }
 
@@ -209,7 +233,7 @@ pub(crate) fn idle() -> ! {
     loop {
         let off = InterruptsOff::new();
         give_up(Leave::StayRunnable(Reason::Yielded));
-        // The end of the task that ran before may have woken somebody on the way here.
+        // Somebody may have been woken since, by another CPU or on the way here.
         if !cpu::local().reschedule.load(Ordering::Relaxed) {
             cpu::wait_for_interrupt();
         }

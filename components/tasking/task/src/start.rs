@@ -1,27 +1,19 @@
 //! The first tasks.
 
 use crate::{
-    Builder, NullStreams, State, Task, builder, ending, info, per_cpu, schedule,
+    NullStreams, State, Task, builder, cpu_start, ending, info, per_cpu, schedule,
     task::{Kind, Parts},
 };
-use alloc::{boxed::Box, string::String, sync::Arc};
+use alloc::{string::String, sync::Arc};
 use component::{Handover, StartError};
 use core::sync::atomic::Ordering;
 use handover::VirtualRange;
 
-/// Stack of an idle task: interrupt entry and a switch.
-const IDLE_STACK_SIZE: usize = 16 * 1024;
-
 /// Makes the flow that calls this the first task, gives it company, and lets interrupts preempt.
 pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
     adopt_boot_flow(handover.boot_stack);
-    let idle = Builder::new("idle")
-        .component("task")
-        .stack_size(IDLE_STACK_SIZE)
-        .idle();
-    let idle = idle.build(Box::new(|| schedule::idle()))?;
-    info::enter(&idle);
-    per_cpu::set_idle(cpu::current_cpu(), idle);
+    let idle = cpu_start::idle_task(cpu::current_cpu(), || {})?;
+    idle.give_to_this_cpu();
     ending::start_reaper()?;
     clock::register_tick(schedule::tick);
     interrupts::set_preemption(schedule::preempt);

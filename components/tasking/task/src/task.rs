@@ -1,6 +1,6 @@
 //! What a task is.
 
-use crate::{Failure, NullStreams, Streams, WaitList, policy, schedule};
+use crate::{Failure, NullStreams, Streams, WaitList, policy};
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::{
     fmt,
@@ -77,6 +77,9 @@ pub struct Task {
     pub(crate) wake_up: AtomicBool,
     /// Whether a CPU runs it or has not yet finished switching away from it.
     pub(crate) on_cpu: AtomicBool,
+    /// Whether it has been woken while a CPU was still switching away from it, and whoever finds that
+    /// done first is to put it in a queue.
+    pub(crate) queue_later: AtomicBool,
     /// The CPU that it last ran on.
     pub(crate) cpu: AtomicU32,
     /// Stack pointer while it does not run.
@@ -153,6 +156,7 @@ impl Task {
             state: AtomicU8::new(parts.state as u8),
             wake_up: AtomicBool::new(false),
             on_cpu: AtomicBool::new(parts.state == State::Running),
+            queue_later: AtomicBool::new(false),
             cpu: AtomicU32::new(0),
             saved_stack_pointer: AtomicUsize::new(parts.saved_stack_pointer),
             stack_range: parts.stack_range,
@@ -212,9 +216,25 @@ impl Task {
     /// once. May be called from an interrupt handler.
     pub fn unblock(self: &Arc<Self>) {
         self.wake_up.store(true, Ordering::SeqCst);
-        if self.change_state(State::Blocked, State::Runnable) {
+        if !self.change_state(State::Blocked, State::Runnable) {
+            return;
+        }
+        if !self.on_cpu.load(Ordering::SeqCst) {
             policy::enqueue(Arc::clone(self), policy::Reason::Woken);
-            schedule::woke(self);
+            return;
+        }
+        // Its stack is still in use. Two CPUs that waited here for the stacks of each other's tasks
+        // would do so for ever, so the one that leaves it puts it in a queue, unless it has just left.
+        self.queue_later.store(true, Ordering::SeqCst);
+        if !self.on_cpu.load(Ordering::SeqCst) {
+            self.queue_if_left();
+        }
+    }
+
+    /// Puts the task in a queue if that has been left to whoever calls this first.
+    pub(crate) fn queue_if_left(self: &Arc<Self>) {
+        if self.queue_later.swap(false, Ordering::SeqCst) {
+            policy::enqueue(Arc::clone(self), policy::Reason::Woken);
         }
     }
 
@@ -321,6 +341,12 @@ impl Task {
         unsafe { Arc::increment_strong_count(self) };
         // SAFETY: the reference counted above is the one that this takes.
         unsafe { Arc::from_raw(self) }
+    }
+
+    /// Whether a CPU is on the task's stack: it runs the task, or is still switching away from it.
+    #[must_use]
+    pub fn is_on_cpu(&self) -> bool {
+        self.on_cpu.load(Ordering::Acquire)
     }
 
     /// Whether the task runs now.
