@@ -6,13 +6,14 @@
 //!
 //! Principles: a [`Mapping`] owns its addresses and frames, and dropping it gives back both, and
 //! page tables that it leaves empty. [`Protection`] cannot say "writable and executable". A new
-//! page table is cleared before the hardware can see it.
+//! page table is cleared before the hardware can see it. A frame is freed, and an address given to
+//! somebody else, only when all CPUs have forgotten the translation; they are asked once for a range.
 //!
 //! Lock order: the space's lock is taken before that of `frames`, and nothing is allocated from the
-//! heap under either.
+//! heap under either. Other CPUs are waited for outside of it, but for a page table that goes away.
 //!
 //! Neighbours: `frames` below; `device_memory` and `interrupts` are served through hooks; `heap`,
-//! `stacks` and the loader are built on it. Left out: telling other CPUs to forget translations.
+//! `stacks` and the loader are built on it; `cpu` reaches the other CPUs. Left out: several address spaces.
 #![cfg_attr(not(test), no_std)]
 
 mod device;

@@ -1,6 +1,6 @@
 //! A mapping as a value.
 
-use handover::{VirtualRange, layout};
+use handover::{PhysicalRange, VirtualRange, layout};
 use x86_64::structures::paging::PageTableFlags;
 
 use crate::{
@@ -43,6 +43,9 @@ impl Protection {
     }
 }
 
+/// End of the lower half of the address space.
+const LOWER_HALF_END: u64 = 1 << 47;
+
 /// Pages that this value owns: dropping it unmaps them and, unless it is an alias, frees their
 /// frames. Possessing one proves that its addresses are mapped with its protection.
 #[must_use]
@@ -77,6 +80,44 @@ impl Mapping {
         Self::uncleared(Area::Mappings, bytes)
     }
 
+    /// As [`Mapping::allocate_uncleared`], and `kept` bytes more in front, a number of whole pages,
+    /// are kept from the start (see [`Mapping::keep`]).
+    pub fn allocate_with_kept(bytes: u64, kept: u64) -> Result<Self, MappingError> {
+        let range = space::take(Area::Mappings, bytes.saturating_add(kept))?;
+        let (kept, rest) = split(range, kept);
+        let map = || {
+            pages::keep_new(kept)?;
+            pages::map_new(rest, space::READ_WRITE)
+                .inspect_err(|_| pages::unmap(kept, Frames::Free))
+        };
+        Self::mapped(Area::Mappings, range, map)
+    }
+
+    /// Maps `frames`, that somebody else owns, at their own physical addresses, for code that turns
+    /// paging on. Page aligned, and in the lower half of the address space, where nothing else is.
+    ///
+    /// # Safety
+    ///
+    /// What is done with the frames through the mapping must be what their owner can bear.
+    pub unsafe fn identity(
+        frames: PhysicalRange,
+        protection: Protection,
+    ) -> Result<Self, MappingError> {
+        let PhysicalRange { start, end } = frames;
+        let range = VirtualRange { start, end };
+        let aligned = (start | end).is_multiple_of(layout::PAGE_SIZE);
+        if !aligned || range.is_empty() || end > LOWER_HALF_END {
+            return Err(MappingError::BadRange { range });
+        }
+        pages::map_physical(range, frames, protection.flags())?;
+        Ok(Self {
+            range,
+            protection,
+            area: Area::Elsewhere,
+            frames: Frames::Keep,
+        })
+    }
+
     /// Maps zeroed memory at `range`, which must be page aligned and free.
     pub fn allocate_at(range: VirtualRange, protection: Protection) -> Result<Self, MappingError> {
         let aligned = (range.start | range.end).is_multiple_of(layout::PAGE_SIZE);
@@ -86,13 +127,13 @@ impl Mapping {
             return Err(MappingError::BadRange { range });
         }
         pages::map_new(range, space::READ_WRITE)?;
-        let mut mapping = Self {
+        clear(range);
+        let mapping = Self {
             range,
             protection: Protection::ReadWrite,
             area: Area::Elsewhere,
             frames: Frames::Free,
         };
-        mapping.clear();
         mapping.protected(protection)
     }
 
@@ -233,16 +274,25 @@ impl Mapping {
     }
 
     fn fresh(area: Area, bytes: u64) -> Result<Self, MappingError> {
-        let mut mapping = Self::uncleared(area, bytes)?;
-        mapping.clear();
+        let mapping = Self::uncleared(area, bytes)?;
+        clear(mapping.range);
         Ok(mapping)
     }
 
     fn uncleared(area: Area, bytes: u64) -> Result<Self, MappingError> {
         let range = space::take(area, bytes)?;
-        let mut mapped = pages::map_new(range, space::READ_WRITE);
+        Self::mapped(area, range, || pages::map_new(range, space::READ_WRITE))
+    }
+
+    /// The value of a range that has just been taken from `area` and is mapped by `map`.
+    fn mapped(
+        area: Area,
+        range: VirtualRange,
+        map: impl Fn() -> Result<(), MappingError>,
+    ) -> Result<Self, MappingError> {
+        let mut mapped = map();
         if mapped.is_err() && reclaim::reclaim() {
-            mapped = pages::map_new(range, space::READ_WRITE);
+            mapped = map();
         }
         if let Err(error) = mapped {
             space::give_back(area, range);
@@ -262,11 +312,26 @@ impl Mapping {
         }
         Ok(self)
     }
+}
 
-    fn clear(&mut self) {
-        // SAFETY: the pages were just mapped writable for this value alone.
-        unsafe { core::ptr::write_bytes(self.range.start as *mut u8, 0, self.len()) };
-    }
+/// Clears pages that have just been mapped, writable, for nobody else.
+fn clear(range: VirtualRange) {
+    // SAFETY: each caller has just mapped the range so, and has not told anybody.
+    unsafe { core::ptr::write_bytes(range.start as *mut u8, 0, to_usize(range.len())) };
+}
+
+/// The first `bytes` of a range, and the rest.
+fn split(range: VirtualRange, bytes: u64) -> (VirtualRange, VirtualRange) {
+    let middle = range.start + bytes;
+    let first = VirtualRange {
+        end: middle,
+        ..range
+    };
+    let rest = VirtualRange {
+        start: middle,
+        ..range
+    };
+    (first, rest)
 }
 
 impl Drop for Mapping {

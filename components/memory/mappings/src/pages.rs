@@ -13,6 +13,11 @@ use crate::{
     to_usize,
 };
 
+/// Sets frames aside for the pages of `range`, which are not mapped before [`unkeep`].
+pub(crate) fn keep_new(range: VirtualRange) -> Result<(), MappingError> {
+    map_new(range, KEPT)
+}
+
 /// Maps frames, fresh ones, at `range`. On failure nothing stays mapped.
 pub(crate) fn map_new(range: VirtualRange, flags: PageTableFlags) -> Result<(), MappingError> {
     let count = to_usize(range.len() / PAGE);
@@ -102,7 +107,16 @@ pub(crate) enum Frames {
 }
 
 /// Unmaps what is mapped of `range`.
+///
+/// A frame is freed when no CPU can reach it any more. With several CPUs the pages are first hidden,
+/// their frames still in the entries, then forgotten by all CPUs at once, and only then unmapped.
 pub(crate) fn unmap(range: VirtualRange, frames: Frames) {
+    if !cpu::alone() {
+        for page in pages(range) {
+            SPACE.lock().hide_page(page);
+        }
+        cpu::flush_everywhere(range);
+    }
     for page in pages(range) {
         let frame = SPACE.lock().unmap_page(page);
         if let (Some(start), Frames::Free) = (frame, frames) {
@@ -128,19 +142,35 @@ pub(crate) fn unmap(range: VirtualRange, frames: Frames) {
 
 /// Changes the rights of mapped pages.
 pub(crate) fn protect(range: VirtualRange, flags: PageTableFlags) -> Result<(), MappingError> {
-    change(range, |entry| {
+    change_on_all(range, |entry| {
         entry.is_present().then(|| Entry::new(entry.frame(), flags))
     })
 }
 
 /// Turns mapped pages into kept ones: unmapped, with the frame remembered. Takes no lock.
 pub(crate) fn keep(range: VirtualRange) -> Result<(), MappingError> {
-    change(range, |entry| {
+    change_on_all(range, |entry| {
         entry.is_present().then(|| Entry::new(entry.frame(), KEPT))
     })
 }
 
-/// Turns kept pages into mapped ones. Takes no lock and allocates nothing.
+/// As [`change`], and lets the other CPUs forget what was before, also of the part that was changed
+/// when the rest could not be.
+fn change_on_all(
+    range: VirtualRange,
+    new: impl Fn(Entry) -> Option<Entry>,
+) -> Result<(), MappingError> {
+    let changed = change(range, new);
+    let start = range.start;
+    let nothing = Err(MappingError::NotMapped { address: start });
+    if !cpu::alone() && changed != nothing {
+        cpu::flush_everywhere(range);
+    }
+    changed
+}
+
+/// Turns kept pages into mapped ones. Takes no lock, allocates nothing and waits for no other CPU:
+/// none remembers that a page is not mapped.
 pub(crate) fn unkeep(range: VirtualRange) -> Result<(), MappingError> {
     change(range, |entry| {
         entry
@@ -181,9 +211,12 @@ pub fn physical_address(address: u64) -> Option<u64> {
     }
 }
 
-/// Whether every page that `range` touches is mapped writable. Takes no lock.
+/// Whether every page that `range` touches is mapped writable. May be called from any exception: it
+/// waits for other CPUs that change page tables, whose tables could else go away under this walk, but
+/// not for its own.
 #[must_use]
 pub fn is_writable(range: VirtualRange) -> bool {
+    let _tables_stay = SPACE.lock_unless_ours();
     let mut page = range.start & !(PAGE - 1);
     while page < range.end {
         if !flags_of(page).is_some_and(|flags| flags.contains(PageTableFlags::WRITABLE)) {

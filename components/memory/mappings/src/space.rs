@@ -21,6 +21,10 @@ const SCRATCH: u64 = layout::MAPPINGS_END - PAGE;
 /// An entry that keeps a frame for a page that is not mapped yet (a bit that the hardware ignores).
 pub(crate) const KEPT: PageTableFlags = PageTableFlags::BIT_9;
 
+/// An entry of a page that is about to be unmapped, with the frame that is then to be freed (a bit
+/// that the hardware ignores).
+const HIDDEN: PageTableFlags = PageTableFlags::BIT_10;
+
 /// Rights of a table's entry: those of its pages decide.
 const TABLE: PageTableFlags = PageTableFlags::PRESENT.union(PageTableFlags::WRITABLE);
 
@@ -229,6 +233,16 @@ impl Space {
         Ok(())
     }
 
+    /// Takes the page from under all accesses, but keeps its frame in its entry. The CPUs still have
+    /// to forget it.
+    pub(crate) fn hide_page(&mut self, page: u64) {
+        let (level, entry) = table::walk(page);
+        if level == Level::Page && entry.is_present() {
+            // SAFETY: the walk came down to the page's entry, and its owner gives the page up.
+            unsafe { table::write(Level::Page, page, Entry::new(entry.frame(), HIDDEN)) };
+        }
+    }
+
     /// Answers with the frame that the page's entry named.
     pub(crate) fn unmap_page(&mut self, page: u64) -> Option<u64> {
         let (level, entry) = table::walk(page);
@@ -242,9 +256,9 @@ impl Space {
         Some(entry.frame())
     }
 
-    /// Frees the table of pages that serves `page`, and the one above it, if they are empty.
+    /// Frees the table of pages that serves `page`, and those above it, if they are empty.
     pub(crate) fn free_empty_tables(&mut self, page: u64) {
-        for level in [Level::Page, Level::Directory] {
+        for level in [Level::Page, Level::Directory, Level::Pointers] {
             let (reached, _) = table::walk(page);
             // A walk that ends at the level just freed from, or below, has present tables above.
             if reached > level {
@@ -259,17 +273,22 @@ impl Space {
     }
 
     fn remove_table(&mut self, level: Level, page: u64) {
-        let above = if level == Level::Page {
-            Level::Directory
-        } else {
-            Level::Pointers
-        };
+        let above = level.above();
         // SAFETY: the table is present, so its entry in the one above is readable.
         let entry = unsafe { table::read(above, page) };
         // SAFETY: the table has no entries, so nothing is mapped through it.
         unsafe { table::write(above, page, Entry::NONE) };
         table::forget(page);
         table::forget(level.table_address(page));
+        if !cpu::alone() {
+            // Another table may take this one's place, where all CPUs look at it, as soon as the lock
+            // is released; so they forget it before. Who waits for the lock serves the request.
+            let start = level.table_address(page);
+            cpu::flush_everywhere(VirtualRange {
+                start,
+                end: start + PAGE,
+            });
+        }
         self.tables = self.tables.saturating_sub(1);
         let start = entry.frame();
         // SAFETY: the frame was taken for this table, which no entry names any more.
@@ -326,6 +345,10 @@ impl Space {
             start: bounds.start.addr() as u64,
             end: bounds.end.addr() as u64,
         };
+        if !cpu::alone() {
+            pages(range).for_each(|page| self.hide_page(page));
+            cpu::flush_everywhere(range);
+        }
         for page in pages(range) {
             if let Some(start) = self.unmap_page(page) {
                 // SAFETY: the frame was taken for the storage that has just been unmapped.

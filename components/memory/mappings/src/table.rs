@@ -68,6 +68,15 @@ impl Level {
         }
     }
 
+    /// The level whose entries lead to tables of this one; the root's own is the root's.
+    pub(crate) const fn above(self) -> Self {
+        match self {
+            Self::Page => Self::Directory,
+            Self::Directory => Self::Pointers,
+            Self::Pointers | Self::Root => Self::Root,
+        }
+    }
+
     /// The address at which the entry for `address` is seen.
     pub(crate) const fn entry_address(self, address: u64) -> u64 {
         let mut seen = address & TRANSLATED;

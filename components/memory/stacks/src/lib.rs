@@ -73,11 +73,9 @@ impl Stack {
         if let Some(stack) = pool::take(bytes) {
             return Ok(stack);
         }
-        let memory = Mapping::allocate_uncleared(bytes).map_err(error)?;
-        let mut stack = Self { memory };
-        let reserve = stack.reserve();
-        stack.memory.keep(reserve).map_err(error)?;
-        Ok(stack)
+        // The reserve is never mapped, so that no CPU has to forget it.
+        let memory = Mapping::allocate_with_kept(size as u64, RESERVE).map_err(error)?;
+        Ok(Self { memory })
     }
 
     /// Keeps the stack at hand for another task, if there are not enough such.
