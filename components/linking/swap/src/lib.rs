@@ -3,7 +3,7 @@
 //! [`swap`] prepares everything beside what runs: it parses, compares, checks every component that
 //! stays, links the new versions into fresh memory with the statics that exist, and works out which
 //! entry stubs lead where. Until then nothing live has been touched, and a refusal needs no undo. The
-//! commit is a handful of stores with interrupts off. The old code stays mapped; who is still in it
+//! commit is a handful of stores while all other CPUs are parked. The old code stays mapped; who is still in it
 //! is reported.
 //!
 //! Principles: a swap is made whole or not at all; a refusal names what differs and how; code is
@@ -147,7 +147,8 @@ fn carry_out(
     report.prepare_us = clock::ticks_to_ns(meter.total()) / 1000;
     if !report.dry_run {
         let before = cpu::timestamp();
-        let old = commit::commit(guard, &mut built);
+        let old = commit::commit(guard, &mut built)
+            .map_err(|error| Refusal::new(error.cpu, Reason::NotParked))?;
         meter.note(Step::Commit);
         report.commit_us = clock::ticks_to_ns(cpu::timestamp().saturating_sub(before)) / 1000;
         for change in &built.changes {

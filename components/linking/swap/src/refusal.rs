@@ -84,6 +84,8 @@ pub enum Reason {
         /// The symbol (ELF name).
         symbol: String,
     },
+    /// The CPU did not park in time for the commit.
+    NotParked,
     /// A test asked for a failure here.
     Injected(Step),
 }
@@ -162,6 +164,7 @@ impl fmt::Display for Reason {
                     "{user}, loaded since, needs {symbol}, which the old version does not have"
                 )
             }
+            Self::NotParked => f.write_str("did not park in time for the commit"),
             Self::Injected(step) => write!(f, "a test asked for a failure after step {step}"),
         }
     }
