@@ -13,7 +13,10 @@ application::application! {
         name: "ps",
         summary: "list the tasks",
         options: &[OptionSpec::JSON],
-        notes: &["CPU is the time that CPUs spent in a task, in milliseconds."],
+        notes: &[
+            "ON is the CPU that a task runs on, or ran on last; CPU the time that CPUs spent in it,",
+            "in milliseconds.",
+        ],
         ..Usage::NONE
     },
     main: main,
@@ -26,14 +29,15 @@ fn main(arguments: &Arguments) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!(
-        "{:>5} {:<9} {:>12} {:>8} {:<16} NAME",
-        "ID", "STATE", "CPU", "STACK", "COMPONENT"
+        "{:>5} {:<9} {:>2} {:>12} {:>8} {:<16} NAME",
+        "ID", "STATE", "ON", "CPU", "STACK", "COMPONENT"
     );
     for task in &tasks {
         println!(
-            "{:>5} {:<9} {:>12} {:>8} {:<16} {}{}",
+            "{:>5} {:<9} {:>2} {:>12} {:>8} {:<16} {}{}",
             task.id.0,
             task.state.name(),
+            task.cpu.0,
             milliseconds(task).to_string(),
             task.stack_used,
             task.component,
@@ -54,6 +58,7 @@ fn describe(task: &TaskInfo) -> Json {
         ("name", (&task.name).into()),
         ("component", (&task.component).into()),
         ("state", task.state.name().into()),
+        ("cpu", task.cpu.0.into()),
         ("cpu_ms", milliseconds(task)),
         ("stack", task.stack_size.into()),
         ("stack_used", task.stack_used.into()),

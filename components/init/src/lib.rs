@@ -24,8 +24,9 @@ pub fn enter(handover: &'static Handover) -> ! {
         cpu::fatal(format_args!("{failure}"));
     }
     give_back_nucleus(handover); // nobody reads its memory any more
+    let started = smp::start_others(); // while this CPU does nothing else
     cpu::enable_interrupts(); // last of all: every handler is registered, and preemption begins
-    report(handover);
+    report(handover, started);
     let error = session::run(handover);
     cpu::fatal(format_args!("{error}"))
 }
@@ -42,7 +43,7 @@ fn give_back_nucleus(handover: &'static Handover) {
 }
 
 /// What boot cost and what it left aside, for the log.
-fn report(handover: &'static Handover) {
+fn report(handover: &'static Handover, started: smp::Started) {
     let counters = handover.counters;
     log::info!(
         "{} components and {} relocations linked in {} ticks, boot in {} ticks",
@@ -51,8 +52,5 @@ fn report(handover: &'static Handover) {
         counters.link_end.saturating_sub(counters.link_begin),
         cpu::timestamp().saturating_sub(counters.entry),
     );
-    let processors = acpi_tables::platform().interrupts.processors.len();
-    if processors > 1 {
-        log::warn!("one of {processors} CPUs is used, the others stay parked");
-    }
+    log::info!("{started}");
 }

@@ -3,6 +3,7 @@
 use crate::{
     failure::{Failure, Verdict, contains, ensure, equal},
     guest::{COMMAND_LIMIT, Guest, PROMPT},
+    json::items,
     plan::{Options, Suite, Tests},
 };
 use linker::format::archive::Archive;
@@ -21,7 +22,12 @@ pub(crate) const SUITE: Suite = Suite {
         ("bios_256_mib", |_| boots(Boot::Bios, 256)),
         ("direct_2_gib", |_| boots(Boot::Direct, 2048)),
         ("direct_6_gib", |_| boots(Boot::Direct, 6144)),
-        ("other_processors_stay_parked", other_processors_stay_parked),
+        ("all_of_2_cpus_by_uefi", |_| all_cpus_run(Boot::Uefi, 2)),
+        ("all_of_2_cpus_by_bios", |_| all_cpus_run(Boot::Bios, 2)),
+        ("all_of_1_cpu", |_| all_cpus_run(Boot::Direct, 1)),
+        ("all_of_2_cpus", |_| all_cpus_run(Boot::Direct, 2)),
+        ("all_of_4_cpus", |_| all_cpus_run(Boot::Direct, 4)),
+        ("all_of_8_cpus", |_| all_cpus_run(Boot::Direct, 8)),
         ("too_little_memory_is_said", too_little_memory),
         ("no_serial_port_ends_with_a_status", no_serial_port),
         ("no_archive_is_said", no_archive),
@@ -55,13 +61,27 @@ fn boots(boot: Boot, memory_mib: u32) -> Verdict {
     equal(guest.outcome(END_LIMIT)?, Outcome::PoweredOff)
 }
 
-fn other_processors_stay_parked(_: &Options) -> Verdict {
+/// Every CPU has an idle task, so it has come to the end of its start.
+fn all_cpus_run(boot: Boot, processors: u32) -> Verdict {
     let mut guest = Guest::boot(Machine {
-        processors: 2,
-        ..direct()
+        boot,
+        processors,
+        ..Machine::default()
     })?;
-    contains(&guest.transcript(), "parked")?;
-    contains(&guest.run("echo it runs")?, "it runs")
+    contains(
+        &guest.run("log")?,
+        &format!("{processors} of {processors} CPUs run"),
+    )?;
+    let tasks = guest.json("ps --json")?;
+    let mut cpus: Vec<u64> = items(&tasks)?
+        .iter()
+        .filter(|task| task["name"] == "idle")
+        .filter_map(|task| task["cpu"].as_u64())
+        .collect();
+    cpus.sort_unstable();
+    equal(cpus, (0..u64::from(processors)).collect())?;
+    guest.send(b"poweroff\r")?;
+    equal(guest.outcome(END_LIMIT)?, Outcome::PoweredOff)
 }
 
 /// Runs a machine that must not come up and returns what it said and its status.

@@ -315,6 +315,7 @@ fn ps(guest: &mut Guest) -> Verdict {
                 ("id", Kind::Count),
                 ("name", Kind::Text),
                 ("state", Kind::Text),
+                ("cpu", Kind::Count),
                 ("cpu_ms", Kind::Number),
             ],
         )?;

@@ -30,6 +30,7 @@ pub(crate) const SUITE: Suite = Suite {
         ("exhaustion_in_small_steps", |options| {
             crashes(options, "exhaust", "alloc")
         }),
+        ("every_kind_on_4_cpus", on_4_cpus),
     ]),
 };
 
@@ -49,6 +50,38 @@ fn crashes(options: &Options, kind: &str, reason: &str) -> Verdict {
         ..Machine::default()
     })?;
     let result = crash_repeatedly(&mut guest, kind, reason, rounds);
+    result.map_err(|failure| {
+        Failure::Wrong(format!(
+            "{failure}; the transcript's end:\n{}",
+            guest.tail()
+        ))
+    })
+}
+
+/// The kinds, and what the message must say.
+const KINDS: [(&str, &str); 7] = [
+    ("panic", "panic"),
+    ("div", "vector 0"),
+    ("null", "vector 14"),
+    ("ud2", "vector 6"),
+    ("stack", "stack overflow"),
+    ("alloc", "alloc"),
+    ("exhaust", "alloc"),
+];
+
+/// A crash of each kind in turn, with the others' CPUs at work meanwhile.
+fn on_4_cpus(options: &Options) -> Verdict {
+    let rounds = options.rounds(2, 30);
+    let mut guest = Guest::boot(Machine {
+        boot: Boot::Direct,
+        processors: 4,
+        ..Machine::default()
+    })?;
+    let result = (0..rounds).try_for_each(|_| {
+        KINDS
+            .iter()
+            .try_for_each(|(kind, reason)| crash(&mut guest, kind, reason))
+    });
     result.map_err(|failure| {
         Failure::Wrong(format!(
             "{failure}; the transcript's end:\n{}",

@@ -7,6 +7,7 @@ use crate::{
     guest::Guest,
     plan::{Options, Suite, Tests},
 };
+use runner::Machine;
 use serde_json::Value;
 use std::path::Path;
 
@@ -19,8 +20,11 @@ pub(crate) const SUITE: Suite = Suite {
     tests: Tests::Own(&[
         (
             "an_endless_loop_enters_every_build_by_five_ways",
-            endless_loop,
+            |options| endless_loop(options, 1, 12),
         ),
+        ("an_endless_loop_enters_every_build_on_4_cpus", |options| {
+            endless_loop(options, 4, 6)
+        }),
         ("an_inlined_copy_in_a_loop_is_reported", inlined_copy),
     ]),
 };
@@ -44,13 +48,16 @@ const SLACK: i64 = 64 * 1024;
 /// The ways in which the loop reaches the gadget.
 const WAYS: [&str; 5] = ["plain", "pointer", "object", "callback", "twin"];
 
-fn endless_loop(options: &Options) -> Verdict {
+fn endless_loop(options: &Options, processors: u32, pushes: u32) -> Verdict {
     fixtures::exclusively(|tree| {
-        let mut guest = Guest::boot(tree.machine()?)?;
+        let mut guest = Guest::boot(Machine {
+            processors,
+            ..tree.machine()?
+        })?;
         guest.run("gadget_loop &")?;
         wait_for_build(&mut guest, 1)?;
         let before = memory(&mut guest)?;
-        for number in 2..=options.rounds(12, 200) + 1 {
+        for number in 2..=options.rounds(pushes, 200) + 1 {
             let report = tree.push(&guest.second_port(), number)?;
             ensure(report["ok"] == true, || format!("push {number}: {report}"))?;
             contains(&report["swapped"].to_string(), "\"gadget\"")?;

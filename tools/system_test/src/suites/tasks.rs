@@ -4,21 +4,30 @@ use crate::{
     failure::{Verdict, contains, ensure},
     fixtures,
     guest::Guest,
-    plan::{Options, Suite, Tests},
+    plan::{Suite, Tests},
 };
+use runner::Machine;
 use std::time::Duration;
 
 pub(crate) const SUITE: Suite = Suite {
     name: "tasks",
-    tests: Tests::Own(&[("every_check_of_the_probe_holds", probe)]),
+    tests: Tests::Own(&[
+        ("every_check_of_the_probe_holds", |_| probe(1)),
+        ("every_check_of_the_probe_holds_on_2_cpus", |_| probe(2)),
+        ("every_check_of_the_probe_holds_on_4_cpus", |_| probe(4)),
+        ("every_check_of_the_probe_holds_on_8_cpus", |_| probe(8)),
+    ]),
 };
 
 /// How long all checks may take under emulation.
 const LIMIT: Duration = Duration::from_secs(120);
 
-fn probe(_: &Options) -> Verdict {
+fn probe(processors: u32) -> Verdict {
     let machine = fixtures::exclusively(|tree| tree.machine())?;
-    let mut guest = Guest::boot(machine)?;
+    let mut guest = Guest::boot(Machine {
+        processors,
+        ..machine
+    })?;
     let output = guest.run_within("task_probe", LIMIT)?;
     let failed: Vec<&str> = output
         .lines()
