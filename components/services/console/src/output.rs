@@ -48,7 +48,7 @@ pub fn fresh_line() {
 
 /// Shows a line of the log, on a line of its own. May be called from an interrupt handler.
 pub(crate) fn log_line(line: &str) {
-    match CURSOR.try_lock() {
+    match CURSOR.lock_unless_ours() {
         Some(mut cursor) => {
             if !cursor.at_line_start {
                 cursor.send(b"\n", b"");
@@ -58,7 +58,7 @@ pub(crate) fn log_line(line: &str) {
             }
             cursor.send(b"\n", b"");
         }
-        // A writer was interrupted or failed: better a mixed line than none.
+        // This CPU's writer was interrupted or failed: better a mixed line than none.
         None => {
             uart::write(Port::Com1, line.as_bytes());
             uart::write(Port::Com1, b"\r\n");
