@@ -18,7 +18,7 @@ SETUP := sh tools/setup.sh
 TOOLS := target/release
 MDBOOK := build/tools/bin/mdbook
 
-.PHONY: help run push debug image iso test check fuzz book doc prepush clean tools \
+.PHONY: help run push debug image iso test soak check fuzz book doc prepush clean tools \
 	setup-rust setup-image setup-run setup-test setup-debug setup-book setup-fuzz
 .DEFAULT_GOAL := help
 
@@ -54,6 +54,9 @@ iso: setup-image tools ## Build the bootable ISO for BIOS and UEFI
 
 test: setup-test iso ## Run the unit tests on the host and the system tests under QEMU
 	@$(TOOLS)/system_test
+
+soak: setup-test iso ## Boot it BOOTS=300 times on 4 processors, up to the first bad boot
+	@$(TOOLS)/system_test --soak $(or $(BOOTS),300)
 
 check: image ## Check format, lints, layers, unsafe grants, nucleus, docs, links
 	@$(TOOLS)/check

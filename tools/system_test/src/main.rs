@@ -16,6 +16,7 @@ mod host;
 mod json;
 mod plan;
 mod pushing;
+mod soak;
 mod suites;
 
 use plan::{Options, Totals};
@@ -29,6 +30,13 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Some(boots) = options.soak {
+        return if soak::run(boots) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
+    }
     let mut totals = Totals::default();
     if !options.system_only {
         totals.add(host::run(&options));

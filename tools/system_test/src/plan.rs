@@ -46,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) system_only: bool,
     /// The long form of tests that repeat.
     pub(crate) long: bool,
+    /// Boot so many times and do nothing else.
+    pub(crate) soak: Option<u32>,
 }
 
 impl Options {
@@ -57,6 +59,7 @@ impl Options {
             filter: std::env::var("FILTER").unwrap_or_default(),
             system_only: false,
             long: std::env::var("LONG").is_ok_and(|value| !value.is_empty()),
+            soak: None,
         };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
@@ -65,9 +68,13 @@ impl Options {
                 }
                 "--system" => options.system_only = true,
                 "--long" => options.long = true,
+                "--soak" => {
+                    let boots = arguments.next().and_then(|boots| boots.parse().ok());
+                    options.soak = Some(boots.ok_or("--soak wants a number of boots")?);
+                }
                 other => {
                     return Err(format!(
-                        "unknown option {other}; there are --filter TEXT, --system, --long"
+                        "unknown option {other}; there are --filter TEXT, --system, --long, --soak BOOTS"
                     ));
                 }
             }
