@@ -8,6 +8,7 @@
 
 use crate::{TaskInRetired, commit::park_limit};
 use alloc::{format, string::String, sync::Arc, vec::Vec};
+use core::sync::atomic::Ordering;
 use loader::{Live, Loaded};
 use task::{State, Task};
 use unwinder::Frame;
@@ -100,9 +101,18 @@ fn scan(task: &Task, is_current: bool, retired: &[Arc<Loaded>], addresses: &mut 
     let stack_pointer = if is_current {
         (&raw const here) as u64
     } else if task.is_on_cpu() {
-        cpu::parked_stack_pointer(task.cpu())
-            .filter(|pointer| range.contains(*pointer))
-            .unwrap_or(range.start)
+        match cpu::parked_stack_pointer(task.cpu()).filter(|pointer| range.contains(*pointer)) {
+            Some(pointer) => pointer,
+            None => {
+                // It has parked in the entry of an interrupt, before the frame came to this stack.
+                let hit = cpu::local_of(task.cpu())
+                    .map_or(0, |local| local.interrupted_at.load(Ordering::Relaxed));
+                if in_any(retired, hit) {
+                    addresses.push(hit);
+                }
+                range.start
+            }
+        }
     } else {
         task.saved_stack_pointer()
     };

@@ -68,6 +68,8 @@ pub struct Local {
     pub(crate) parked: AtomicU64,
     /// Its stack pointer there.
     pub(crate) parked_stack_pointer: AtomicU64,
+    /// The instruction that the last interrupt or exception of this CPU hit.
+    pub interrupted_at: AtomicU64,
 }
 
 /// Offset of `preemption_disabled`, for single instructions through GS.
@@ -95,6 +97,7 @@ impl Local {
             flushed: AtomicU64::new(0),
             parked: AtomicU64::new(0),
             parked_stack_pointer: AtomicU64::new(0),
+            interrupted_at: AtomicU64::new(0),
         }
     }
 

@@ -129,6 +129,11 @@ extern "C" fn place(frame: *mut TrapFrame) -> u64 {
     if STAYING.contains(&saved.vector()) {
         return here;
     }
+    // The look at the stack may wait for another CPU, and this one be parked meanwhile: then the frame
+    // is not yet where whoever searches the task's stack would find it.
+    cpu::local()
+        .interrupted_at
+        .store(saved.rip, Ordering::Relaxed);
     let top = saved.top_below();
     let there = top.wrapping_sub(TrapFrame::SIZE + FLOAT_STATE_SIZE as u64);
     let room = if saved.vector() < EXCEPTIONS {
