@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use handover::{VirtualRange, layout::PAGE_SIZE};
 use x86_64::{VirtAddr, instructions::tlb};
 
-use crate::{InterruptsOff, Local, fatal, local, online, poll_requests, requests, timestamp};
+use crate::{InterruptsOff, Local, fatal, online, poll_requests, requests, timestamp};
 
 /// More pages than this are forgotten by forgetting everything.
 const MOST_PAGES: u64 = 32;
@@ -43,7 +43,7 @@ pub fn flush_everywhere(range: VirtualRange) {
     let off = InterruptsOff::new();
     let pages = Pages::of(range);
     pages.flush();
-    let others = online::online_cpus() & !local().id().bit();
+    let others = online::others();
     let generation = GENERATION.fetch_add(1, Ordering::SeqCst) + 1;
     slot(generation).store(pages.encode(generation), Ordering::SeqCst);
     online::blocks_of(others).for_each(|target| requests::ask(target, requests::FLUSH));

@@ -28,6 +28,7 @@ mod online;
 mod preemption;
 mod rendezvous;
 mod requests;
+mod set;
 mod tables;
 
 use component::{Handover, StartError};
@@ -46,10 +47,11 @@ pub use local::{
     CpuId, Local, MAX_CPUS, current_cpu, current_task, heap_word, interrupt_nesting, local,
     local_of, preemption_depth, set_preemption_depth,
 };
-pub use online::{alone, go_online, is_online, online_count, online_cpus};
+pub use online::{alone, go_online, online_cpus};
 pub use preemption::{PreemptionGuard, preemption_enabled};
 pub use rendezvous::{NotParked, parked_stack_pointer, rendezvous};
 pub use requests::{Kick, poll_requests, register_kick, reschedule, serve_requests};
+pub use set::CpuSet;
 pub use tables::{CpuTables, IST_SIZE, InterruptStack, InterruptStacks, kernel_code_selector};
 
 component::component! { start: start }

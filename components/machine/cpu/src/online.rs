@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use x86_64::instructions::tlb;
 
-use crate::{CpuId, Local, flush, local, local_of};
+use crate::{CpuId, CpuSet, Local, flush, local, local_of};
 
 /// A bit for each CPU that takes part: it runs tasks, and answers what others ask of it.
 #[used]
@@ -17,22 +17,15 @@ pub fn alone() -> bool {
     ONLINE.load(Ordering::Relaxed) == CpuId(0).bit()
 }
 
-/// Whether `cpu` takes part.
+/// The CPUs that take part.
 #[must_use]
-pub fn is_online(cpu: CpuId) -> bool {
-    ONLINE.load(Ordering::Relaxed) & cpu.bit() != 0
+pub fn online_cpus() -> CpuSet {
+    CpuSet::of_word(ONLINE.load(Ordering::SeqCst))
 }
 
-/// How many CPUs take part.
-#[must_use]
-pub fn online_count() -> u32 {
-    ONLINE.load(Ordering::Relaxed).count_ones()
-}
-
-/// The CPUs that take part, as a word with a bit for each.
-#[must_use]
-pub fn online_cpus() -> u64 {
-    ONLINE.load(Ordering::SeqCst)
+/// The CPUs that take part, less the one that runs this; interrupts must be off.
+pub(crate) fn others() -> CpuSet {
+    online_cpus().without(local().id())
 }
 
 /// Lets the CPU that runs this take part. Its interrupt controller must work, and interrupts be off.
@@ -48,10 +41,7 @@ pub fn go_online() {
     local.flushed.store(generation, Ordering::Release);
 }
 
-/// The blocks of the CPUs in a word with a bit for each.
-pub(crate) fn blocks_of(cpus: u64) -> impl Iterator<Item = &'static Local> {
-    (0..u64::BITS)
-        .map(CpuId)
-        .filter(move |cpu| cpus & cpu.bit() != 0)
-        .filter_map(local_of)
+/// The blocks of `cpus`.
+pub(crate) fn blocks_of(cpus: CpuSet) -> impl Iterator<Item = &'static Local> {
+    cpus.iter().filter_map(local_of)
 }

@@ -90,7 +90,7 @@ impl Round {
 
     /// Waits until all others have parked.
     fn gather(&self, limit: u64) -> Result<(), NotParked> {
-        let others = online::online_cpus() & !local().id().bit();
+        let others = online::others();
         online::blocks_of(others).for_each(|target| requests::ask(target, requests::PARK));
         let begin = timestamp();
         for target in online::blocks_of(others) {

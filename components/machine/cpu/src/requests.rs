@@ -53,7 +53,7 @@ pub fn reschedule(cpu: CpuId) {
 
 /// Stops all other CPUs, without waiting until they have.
 pub(crate) fn stop_others() {
-    let others = online::online_cpus() & !local().id().bit();
+    let others = online::others();
     online::blocks_of(others).for_each(|target| ask(target, STOP));
 }
 

@@ -1,11 +1,12 @@
 //! Preemptive round robin: every runnable task in turn, each for the same share.
 //!
 //! Each CPU has a queue of its own. A task that becomes runnable goes to the CPU that it ran on if
-//! that idles, else to one that does, else to the one with the shortest queue; a CPU that has nothing
-//! to run takes the task that waits in the longest queue. A task that blocks or yields before its
-//! share is over gives up the rest.
+//! that idles, else to one that does, else to the one with the shortest queue. A CPU that has nothing
+//! to run takes a task that waits in the longest queue, and one that runs a task past its share, while
+//! nobody waits there, one from a queue with several. Tasks stay on the CPUs that they are bound to.
+//! A task that blocks or yields before its share is over gives up the rest.
 //!
-//! Neighbours: `task` owns the trait and looks at the answers. Left out: priorities, affinity.
+//! Neighbours: `task` owns the trait and looks at the answers. Left out: priorities.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -14,7 +15,7 @@ extern crate alloc;
 use alloc::sync::Arc;
 use component::{Handover, StartError};
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use cpu::{CpuId, IrqMutex, MAX_CPUS};
+use cpu::{CpuId, CpuSet, IrqMutex, MAX_CPUS};
 use task::{Answer, Reason, RunQueue, SchedulingPolicy, Task};
 
 component::component! { start: start }
@@ -71,9 +72,25 @@ impl Share {
         Some(task)
     }
 
+    /// Takes out the first task that may run on `cpu`.
+    fn pop_for(&self, cpu: CpuId) -> Option<Arc<Task>> {
+        let mut queue = self.queue.lock();
+        let task = queue.take_first(|task| allowed(task).contains(cpu))?;
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        self.waiting.store(waiting - 1, Ordering::Relaxed);
+        Some(task)
+    }
+
     fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
+}
+
+/// The CPUs that may run `task`.
+fn allowed(task: &Task) -> CpuSet {
+    let online = cpu::online_cpus();
+    let bound = online.and(task.cpus());
+    if bound.is_empty() { online } else { bound }
 }
 
 impl RoundRobin {
@@ -82,39 +99,43 @@ impl RoundRobin {
         self.shares.get(cpu.index()).unwrap_or(&self.shares[0])
     }
 
+    /// Takes a task over from a CPU for which two or more wait, so that no task has a CPU for itself
+    /// while others share one; whether there was one.
+    fn pull(&self, cpu: CpuId) -> bool {
+        if cpu::alone() {
+            return false;
+        }
+        let waiting = |cpu: &CpuId| self.share(*cpu).waiting();
+        let longest = cpu::online_cpus().iter().max_by_key(waiting);
+        let longest = longest.filter(|longest| waiting(longest) > 1);
+        longest
+            .and_then(|longest| self.share(longest).pop_for(cpu))
+            .is_some_and(|task| self.share(cpu).push(task).is_ok())
+    }
+
     /// The CPU that is to run `task`.
     fn place(&self, cpu: CpuId, task: &Task, reason: Reason) -> CpuId {
-        if cpu::alone() || matches!(reason, Reason::Yielded | Reason::Preempted) {
+        let stays = matches!(reason, Reason::Yielded | Reason::Preempted);
+        if cpu::alone() || stays && task.cpus().contains(cpu) {
             return cpu;
         }
-        let before = if reason == Reason::New {
-            cpu
-        } else {
-            task.cpu()
+        let allowed = allowed(task);
+        let before = match reason {
+            Reason::New => cpu,
+            _ => task.cpu(),
         };
-        let idle = task::idle_cpus();
-        let free = |cpu: &CpuId| idle & cpu.bit() != 0 && self.share(*cpu).waiting() == 0;
+        let idle = allowed.and(task::idle_cpus());
+        let free = |cpu: &CpuId| idle.contains(*cpu) && self.share(*cpu).waiting() == 0;
         if free(&before) {
             return before;
         }
-        online()
+        // The CPU before wins among equals.
+        let load = |cpu: &CpuId| (self.share(*cpu).waiting(), *cpu != before);
+        idle.iter()
             .find(free)
-            .or_else(|| {
-                // The CPU before wins among equals.
-                let key = |cpu: &CpuId| (self.share(*cpu).waiting(), *cpu != before);
-                online().min_by_key(key)
-            })
+            .or_else(|| allowed.iter().min_by_key(load))
             .unwrap_or(cpu)
     }
-}
-
-/// The CPUs that take part.
-fn online() -> impl Iterator<Item = CpuId> {
-    let cpus = cpu::online_cpus();
-    (0..u64::BITS)
-        .map(CpuId)
-        .take_while(move |cpu| cpus >> cpu.0 != 0)
-        .filter(move |cpu| cpus & cpu.bit() != 0)
 }
 
 impl SchedulingPolicy for RoundRobin {
@@ -137,18 +158,21 @@ impl SchedulingPolicy for RoundRobin {
     fn steal(&self, cpu: CpuId) -> Option<Arc<Task>> {
         self.share(cpu).used_ticks.store(0, Ordering::Relaxed);
         let waiting = |cpu: &CpuId| self.share(*cpu).waiting();
-        let longest = online().max_by_key(waiting)?;
-        if waiting(&longest) == 0 {
-            return None;
-        }
-        self.share(longest).pop()
+        let online = cpu::online_cpus();
+        let longest = online.iter().max_by_key(waiting)?;
+        let take = |from: CpuId| match waiting(&from) {
+            0 => None,
+            _ => self.share(from).pop_for(cpu),
+        };
+        // All that waits there may be bound to other CPUs.
+        take(longest).or_else(|| online.iter().find_map(take))
     }
 
     fn tick(&self, cpu: CpuId, _: &Task) -> Answer {
         let share = self.share(cpu);
         let used = share.used_ticks.fetch_add(1, Ordering::Relaxed);
         // A task that runs alone needs no switch to itself.
-        if used.saturating_add(1) < SHARE_TICKS || share.waiting() == 0 {
+        if used.saturating_add(1) < SHARE_TICKS || share.waiting() == 0 && !self.pull(cpu) {
             Answer::Continue
         } else {
             Answer::Preempt

@@ -12,6 +12,7 @@ use core::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
 };
+use cpu::CpuSet;
 use stacks::{Stack, StackError};
 
 /// Stack of a task that asks for nothing else, in bytes.
@@ -55,6 +56,7 @@ pub struct Builder {
     stack_size: usize,
     streams: Option<Arc<dyn Streams>>,
     kind: Kind,
+    cpus: CpuSet,
 }
 
 impl Builder {
@@ -66,6 +68,7 @@ impl Builder {
             stack_size: DEFAULT_STACK_SIZE,
             streams: None,
             kind: Kind::Ordinary,
+            cpus: CpuSet::ALL,
         }
     }
 
@@ -90,6 +93,12 @@ impl Builder {
     /// Says that the system depends on it, so that it cannot be killed.
     pub fn essential(mut self) -> Self {
         self.kind = Kind::Essential;
+        self
+    }
+
+    /// Binds it to `cpus`, as far as they take part.
+    pub fn cpus(mut self, cpus: CpuSet) -> Self {
+        self.cpus = cpus;
         self
     }
 
@@ -133,6 +142,7 @@ impl Builder {
             name: self.name,
             component,
             kind: self.kind,
+            cpus: self.cpus,
             state: State::Runnable,
             stack_range,
             stack: Some(stack),
@@ -191,7 +201,7 @@ impl JoinHandle {
             self.stop_waiting();
             safe_point();
         }
-        ending::release(&self.task);
+        ending::release_for_certain(&self.task);
         self.task.ending.lock().result.take().unwrap_or(Ok(()))
     }
 

@@ -6,7 +6,7 @@ use core::{
     ptr,
     sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering},
 };
-use cpu::{CpuId, MAX_CPUS};
+use cpu::{CpuId, CpuSet, MAX_CPUS};
 
 /// A CPU's share of the scheduler. Only its own CPU writes it, with interrupts off.
 pub(crate) struct PerCpu {
@@ -67,16 +67,16 @@ pub(crate) fn set_idling(idles: bool) {
     }
 }
 
-/// The CPUs that have nothing to run, as a word with a bit for each.
+/// The CPUs that have nothing to run.
 #[must_use]
-pub fn idle_cpus() -> u64 {
-    IDLE.load(Ordering::SeqCst)
+pub fn idle_cpus() -> CpuSet {
+    CpuSet::of_word(IDLE.load(Ordering::SeqCst))
 }
 
 /// Lets `cpu` look for a task if it idles: a task has been put in a queue for it.
 pub(crate) fn wake_if_idle(cpu: CpuId) {
     // The idle task says that it idles before it looks into the queue for the last time.
-    if idle_cpus() & cpu.bit() != 0 {
+    if idle_cpus().contains(cpu) {
         cpu::reschedule(cpu);
     }
 }

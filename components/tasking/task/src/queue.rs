@@ -74,6 +74,15 @@ macro_rules! first_in_first_out {
                 self.list.pop_front()
             }
 
+            /// Takes the first task out that is `wanted`.
+            pub fn take_first(&mut self, wanted: impl Fn(&Task) -> bool) -> Option<Arc<Task>> {
+                let mut cursor = self.list.front_mut();
+                while !wanted(cursor.get()?) {
+                    cursor.move_next();
+                }
+                cursor.remove()
+            }
+
             /// Whether no task is in it.
             #[must_use]
             pub fn is_empty(&self) -> bool {
@@ -166,6 +175,7 @@ mod tests {
     };
     use alloc::{string::String, vec::Vec};
     use core::sync::atomic::Ordering;
+    use cpu::CpuSet;
     use handover::VirtualRange;
 
     fn task(id: u64) -> Arc<Task> {
@@ -174,6 +184,7 @@ mod tests {
             name: String::new(),
             component: String::new(),
             kind: Kind::Ordinary,
+            cpus: CpuSet::ALL,
             state: State::Runnable,
             stack_range: VirtualRange::default(),
             stack: None,
@@ -229,8 +240,11 @@ mod tests {
         }
         assert!(queue.remove(&tasks[1]).is_some());
         assert!(queue.remove(&tasks[1]).is_none());
+        assert!(queue.take_first(|task| task.id() == TaskId(1)).is_none());
         let left: Vec<u64> = queue.iter().map(|task| task.id().0).collect();
         assert_eq!(left, [0, 2]);
+        let last = queue.take_first(|task| task.id() == TaskId(2));
+        assert!(last.is_some_and(|task| task.id() == TaskId(2)));
         while queue.pop_front().is_some() {}
     }
 

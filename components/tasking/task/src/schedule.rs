@@ -98,14 +98,15 @@ enum Leave {
 }
 
 /// Switches to the task that the policy picks, if there is one; returns when this task runs again.
+/// Whether it has switched.
 ///
 /// Interrupts must be off.
-fn give_up(leave: Leave) {
+fn give_up(leave: Leave) -> bool {
     let local = cpu::local();
     local.reschedule.store(false, Ordering::Relaxed);
     let raw = per_cpu::current_raw();
     if raw.is_null() {
-        return;
+        return false;
     }
     // SAFETY: the CPU's reference to its current task is kept until the switch away from it is over.
     let current = unsafe { &*raw };
@@ -116,19 +117,22 @@ fn give_up(leave: Leave) {
                 current.set_state(State::Runnable);
                 (next, Some(reason))
             }
-            None => return,
+            None => return false,
         },
         Leave::Blocked | Leave::Ended => {
             match policy::pick().or_else(policy::steal).or_else(per_cpu::idle) {
                 Some(next) => (next, None),
                 // Only possible before this CPU has its idle task, and then nothing else could run.
-                None => return current.set_state(State::Running),
+                None => {
+                    current.set_state(State::Running);
+                    return false;
+                }
             }
         }
     };
     if core::ptr::eq(&raw const *next, raw) {
         // It was blocked, and woken and picked again before the switch.
-        return;
+        return false;
     }
     // A task that blocks although it asked not to be preempted takes its request along.
     let disabled = cpu::preemption_depth();
@@ -136,6 +140,7 @@ fn give_up(leave: Leave) {
     switch_to(current, next, reason);
     cpu::set_preemption_depth(disabled);
     finish_switch();
+    true
 }
 
 /// A task of another CPU's, for the idle task.
@@ -232,7 +237,9 @@ pub(crate) fn tick() {
 pub(crate) fn idle() -> ! {
     loop {
         let off = InterruptsOff::new();
-        give_up(Leave::StayRunnable(Reason::Yielded));
+        // Another CPU may have put a task in a queue for this one after the last look into it and
+        // before this one was known to idle; so the last look is one after which nothing ran.
+        while give_up(Leave::StayRunnable(Reason::Yielded)) && !cpu::alone() {}
         // Somebody may have been woken since, by another CPU or on the way here.
         if !cpu::local().reschedule.load(Ordering::Relaxed) {
             cpu::wait_for_interrupt();

@@ -7,6 +7,7 @@ use crate::{
 use alloc::{string::String, sync::Arc};
 use component::{Handover, StartError};
 use core::sync::atomic::Ordering;
+use cpu::CpuSet;
 use handover::VirtualRange;
 
 /// Makes the flow that calls this the first task, gives it company, and lets interrupts preempt.
@@ -27,6 +28,7 @@ fn adopt_boot_flow(stack_range: VirtualRange) {
         name: String::from("init"),
         component: String::from("init"),
         kind: Kind::Essential,
+        cpus: CpuSet::ALL,
         state: State::Running,
         stack_range,
         stack: None,

@@ -6,7 +6,7 @@ use core::{
     fmt,
     sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
-use cpu::{CpuId, IrqMutex};
+use cpu::{CpuId, CpuSet, IrqMutex};
 use handover::VirtualRange;
 use intrusive_collections::LinkedListAtomicLink;
 use stacks::Stack;
@@ -72,6 +72,7 @@ pub struct Task {
     pub(crate) name: String,
     pub(crate) component: String,
     pub(crate) kind: Kind,
+    cpus: CpuSet,
     state: AtomicU8,
     /// A wake-up that the task has not seen yet.
     pub(crate) wake_up: AtomicBool,
@@ -86,6 +87,8 @@ pub struct Task {
     pub(crate) saved_stack_pointer: AtomicUsize,
     pub(crate) stack_range: VirtualRange,
     pub(crate) stack: IrqMutex<Option<Stack>>,
+    /// Whether `stack` has been freed.
+    pub(crate) stack_is_free: AtomicBool,
     pub(crate) body: IrqMutex<Option<Body>>,
     pub(crate) cycles: AtomicU64,
     pub(crate) deadline_ns: AtomicU64,
@@ -138,6 +141,7 @@ pub(crate) struct Parts {
     pub(crate) name: String,
     pub(crate) component: String,
     pub(crate) kind: Kind,
+    pub(crate) cpus: CpuSet,
     pub(crate) state: State,
     pub(crate) stack_range: VirtualRange,
     pub(crate) stack: Option<Stack>,
@@ -153,6 +157,7 @@ impl Task {
             name: parts.name,
             component: parts.component,
             kind: parts.kind,
+            cpus: parts.cpus,
             state: AtomicU8::new(parts.state as u8),
             wake_up: AtomicBool::new(false),
             on_cpu: AtomicBool::new(parts.state == State::Running),
@@ -160,6 +165,7 @@ impl Task {
             cpu: AtomicU32::new(0),
             saved_stack_pointer: AtomicUsize::new(parts.saved_stack_pointer),
             stack_range: parts.stack_range,
+            stack_is_free: AtomicBool::new(parts.stack.is_none()),
             stack: IrqMutex::new(parts.stack),
             body: IrqMutex::new(parts.body),
             cycles: AtomicU64::new(0),
@@ -356,6 +362,12 @@ impl Task {
 
     pub(crate) fn deadline_ns(&self) -> u64 {
         self.deadline_ns.load(Ordering::Relaxed)
+    }
+
+    /// The CPUs that the task may run on. When none of them takes part, it may run on any.
+    #[must_use]
+    pub const fn cpus(&self) -> CpuSet {
+        self.cpus
     }
 
     /// The CPU that the task runs on or last ran on.
