@@ -24,7 +24,10 @@ pub fn emergency_print(message: fmt::Arguments<'_>) {
 /// Prints `message` as the system's last words, ends QEMU with a failure, and stops all CPUs.
 pub fn fatal(message: fmt::Arguments<'_>) -> ! {
     x86_64::instructions::interrupts::disable();
-    crate::requests::stop_others();
+    // Alone, this CPU may not even have its block of data yet.
+    if !crate::alone() {
+        crate::requests::stop_others();
+    }
     emergency_print(format_args!("\nfatal: {message}\n"));
     // SAFETY: the port belongs to QEMU's exit device, or to nothing on another machine.
     unsafe { Port::<u8>::new(DEBUG_EXIT).write(1) };
