@@ -75,13 +75,8 @@ impl Mapping {
     }
 
     /// Maps memory, readable and writable, in the mapping area, at least `bytes` long, with unmapped
-    /// pages around. It holds whatever was in its frames before.
-    pub fn allocate_uncleared(bytes: u64) -> Result<Self, MappingError> {
-        Self::uncleared(Area::Mappings, bytes)
-    }
-
-    /// As [`Mapping::allocate_uncleared`], and `kept` bytes more in front, a number of whole pages,
-    /// are kept from the start (see [`Mapping::keep`]).
+    /// pages around. It holds whatever was in its frames before. In front of it, `kept` bytes more, a
+    /// number of whole pages, are kept from the start (see [`Mapping::keep`]).
     pub fn allocate_with_kept(bytes: u64, kept: u64) -> Result<Self, MappingError> {
         let range = space::take(Area::Mappings, bytes.saturating_add(kept))?;
         let (kept, rest) = split(range, kept);
