@@ -89,16 +89,21 @@ pub fn statistics() -> HeapStatistics {
     }
 }
 
-/// Bytes that an allocation of `size` bytes takes.
+/// What `talc` adds to each allocation, and the step in which it cuts its segments.
+const TAG: usize = 8;
+const CHUNK: usize = 32;
+
+/// Bytes of mapped memory that an allocation of `size` bytes takes.
 #[must_use]
 pub fn allocated_size(size: usize) -> usize {
+    let chunk = |size: usize| size.saturating_add(TAG).next_multiple_of(CHUNK);
     match Layout::from_size_align(size, align_of::<u64>()) {
         Err(_) => size,
         Ok(_) if size == 0 => 0,
         Ok(layout) => match Class::of(layout) {
-            Some(class) => class.layout().size(),
+            Some(class) => chunk(class.layout().size()),
             None if segments::is_large(layout) => to_usize(segments::large_range(0, layout).len()),
-            None => size,
+            None => chunk(size),
         },
     }
 }
