@@ -62,9 +62,10 @@ static FAILURES: AtomicUsize = AtomicUsize::new(0);
 /// What the heap holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeapStatistics {
-    /// Bytes that are allocated, small allocations rounded up to the size of their class.
+    /// Bytes that are allocated, small allocations rounded up to the size of their class, and the
+    /// free blocks that other CPUs have at hand.
     pub used: usize,
-    /// Bytes of free blocks that are kept at hand.
+    /// Bytes of free blocks that the depot and this CPU have at hand.
     pub at_hand: usize,
     /// Bytes that the heap has mapped.
     pub mapped: usize,
