@@ -3,7 +3,7 @@
 use crate::measure::{Cost, Outcome, cost, fallible_cost, per};
 use alloc::{boxed::Box, vec::Vec};
 use core::hint::black_box;
-use mappings::{Mapping, MappingError, Protection};
+use mappings::{Mapping, MappingError};
 
 /// Bytes of a page.
 const PAGE: usize = 4096;
@@ -20,10 +20,10 @@ pub(crate) fn map_1m() -> Outcome {
     map(256 * PAGE, 10)
 }
 
-/// Maps `bytes`, writes to each page, unmaps.
+/// Maps `bytes`, which hold what was in their frames before, writes to each page, unmaps.
 fn map(bytes: usize, operations: u64) -> Outcome {
     fallible_cost(operations, || -> Result<(), MappingError> {
-        let mut mapping = Mapping::allocate(bytes as u64, Protection::ReadWrite)?;
+        let mut mapping = Mapping::allocate_uncleared(bytes as u64)?;
         for page in mapping.as_mut_slice()?.chunks_mut(PAGE) {
             if let Some(byte) = page.first_mut() {
                 *black_box(byte) = 1;

@@ -31,6 +31,7 @@ impl<'a> Bitmap<'a> {
         self.words.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn is_taken(&self, frame: usize) -> bool {
         self.words
             .get(frame / BITS)
@@ -49,7 +50,11 @@ impl<'a> Bitmap<'a> {
             if let Some(word) = self.words.get_mut(frame / BITS) {
                 let before = *word;
                 *word = if taken { before | mask } else { before & !mask };
-                changed += (before ^ *word).count_ones() as usize;
+                changed += match before ^ *word {
+                    // The usual case; counting ones costs more.
+                    all if all == mask => bits,
+                    some => some.count_ones() as usize,
+                };
             }
             frame += bits;
         }
@@ -58,6 +63,9 @@ impl<'a> Bitmap<'a> {
 
     /// Takes `count` free frames in a row, the first a multiple of `alignment`.
     pub(crate) fn take(&mut self, count: usize, alignment: usize) -> Option<usize> {
+        if alignment == 1 && self.take_at_hint(count) {
+            return Some(self.hint - count);
+        }
         let end = self.words.len() * BITS;
         let first = self
             .find(self.hint, end, count, alignment)
@@ -65,6 +73,24 @@ impl<'a> Bitmap<'a> {
         self.mark(first, count, true);
         self.hint = first + count;
         Some(first)
+    }
+
+    /// Takes the frames where the last search ended, if they are free and lie in one word; advances
+    /// the hint then. The usual case for a few frames.
+    fn take_at_hint(&mut self, count: usize) -> bool {
+        let offset = self.hint % BITS;
+        if count == 0 || count > BITS - offset {
+            return false;
+        }
+        let mask = (u64::MAX >> (BITS - count)) << offset;
+        match self.words.get_mut(self.hint / BITS) {
+            Some(word) if *word & mask == 0 => {
+                *word |= mask;
+                self.hint += count;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn find(&self, from: usize, end: usize, count: usize, alignment: usize) -> Option<usize> {
@@ -82,9 +108,18 @@ impl<'a> Bitmap<'a> {
 
     /// The last taken frame among `count` from `first` on.
     fn last_taken(&self, first: usize, count: usize) -> Option<usize> {
-        (first..first + count)
-            .rev()
-            .find(|frame| self.is_taken(*frame))
+        let mut end = first + count;
+        while end > first {
+            let word_start = (end - 1) / BITS * BITS;
+            let start = word_start.max(first);
+            let mask = (u64::MAX >> (BITS - (end - start))) << (start - word_start);
+            let word = self.words.get(word_start / BITS).unwrap_or(&u64::MAX);
+            if let Some(bit) = (word & mask).checked_ilog2() {
+                return Some(word_start + bit as usize);
+            }
+            end = start;
+        }
+        None
     }
 
     /// The first free frame from `frame` on.

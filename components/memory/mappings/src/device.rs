@@ -30,7 +30,6 @@ unsafe impl Mapper for Windows {
     }
 
     fn unmap(&self, range: VirtualRange) {
-        pages::unmap(range, Frames::Keep);
-        space::give_back(Area::Mappings, range);
+        pages::release(Area::Mappings, range, Frames::Keep);
     }
 }

@@ -63,6 +63,12 @@ impl Mapping {
         Self::fresh(Area::Mappings, bytes)?.protected(protection)
     }
 
+    /// Maps memory, readable and writable, in the mapping area, at least `bytes` long, with unmapped
+    /// pages around. It holds whatever was in its frames before: for who writes it before reading it.
+    pub fn allocate_uncleared(bytes: u64) -> Result<Self, MappingError> {
+        Self::uncleared(Area::Mappings, bytes)
+    }
+
     /// Maps zeroed memory, readable and writable, in the object window, at least `bytes` long.
     pub fn allocate_object(bytes: u64) -> Result<Self, MappingError> {
         Self::fresh(Area::Objects, bytes)
@@ -331,7 +337,6 @@ fn split(range: VirtualRange, bytes: u64) -> (VirtualRange, VirtualRange) {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        pages::unmap(self.range, self.frames);
-        space::give_back(self.area, self.range);
+        pages::release(self.area, self.range, self.frames);
     }
 }

@@ -1,5 +1,5 @@
-//! Operations on ranges of pages. Each takes the space's lock anew for every page, so that interrupts
-//! wait for one page only.
+//! Operations on ranges of pages. Each takes the space's lock anew for every page table, so that
+//! interrupts wait for the pages of one table at most.
 
 use frames::{FrameError, FrameRange};
 use handover::{PhysicalRange, VirtualRange};
@@ -7,8 +7,8 @@ use x86_64::structures::paging::PageTableFlags;
 
 use crate::{
     MappingError,
-    ranges::pages,
-    space::{KEPT, PAGE, READ_WRITE, SPACE},
+    ranges::{one_page, pages, tables},
+    space::{Area, KEPT, PAGE, READ_WRITE, SPACE},
     table::{self, Entry, Level},
     to_usize,
 };
@@ -27,33 +27,28 @@ pub(crate) fn map_new(range: VirtualRange, flags: PageTableFlags) -> Result<(), 
         Err(FrameError::Fragmented { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    map_each(range, Frames::Free, |page| {
-        let one = VirtualRange {
-            start: page,
-            end: page + PAGE,
-        };
-        map_owned(one, frames::allocate(1, PAGE)?, flags)
+    map_each(range, Frames::Free, pages(range).map(one_page), |page| {
+        map_owned(page, frames::allocate(1, PAGE)?, flags)
     })
 }
 
-/// Maps the pages of `range` one after the other. On failure nothing stays mapped, and `frames` says
-/// what becomes of the frames behind the pages before.
+/// Maps the parts of `range` one after the other. On failure nothing stays mapped, and `frames` says
+/// what becomes of the frames behind the parts before.
 fn map_each(
     range: VirtualRange,
     frames: Frames,
-    mut map: impl FnMut(u64) -> Result<(), MappingError>,
+    mut parts: impl Iterator<Item = VirtualRange>,
+    mut map: impl FnMut(VirtualRange) -> Result<(), MappingError>,
 ) -> Result<(), MappingError> {
-    for page in pages(range) {
-        if let Err(error) = map(page) {
+    parts.try_for_each(|part| {
+        map(part).inspect_err(|_| {
             let mapped = VirtualRange {
                 start: range.start,
-                end: page,
+                end: part.start,
             };
             unmap(mapped, frames);
-            return Err(error);
-        }
-    }
-    Ok(())
+        })
+    })
 }
 
 fn map_owned(
@@ -73,10 +68,9 @@ pub(crate) fn map_physical(
     frames: PhysicalRange,
     flags: PageTableFlags,
 ) -> Result<(), MappingError> {
-    map_each(range, Frames::Keep, |page| {
-        let entry = Entry::new(frames.start + (page - range.start), flags);
-        // The lock is taken anew for each page, so that interrupts wait for one page only.
-        SPACE.lock().map_page(page, entry)
+    map_each(range, Frames::Keep, tables(range), |part| {
+        let frame = frames.start + (part.start - range.start);
+        SPACE.lock().map(part, frame, flags)
     })
 }
 
@@ -86,12 +80,12 @@ pub(crate) fn map_alias(
     target: VirtualRange,
     flags: PageTableFlags,
 ) -> Result<(), MappingError> {
-    map_each(range, Frames::Keep, |page| {
-        let address = target.start + (page - range.start);
+    map_each(range, Frames::Keep, pages(range).map(one_page), |page| {
+        let address = target.start + (page.start - range.start);
         match table::walk(address) {
-            (Level::Page, entry) if entry.is_present() => SPACE
-                .lock()
-                .map_page(page, Entry::new(entry.frame(), flags)),
+            (Level::Page, entry) if entry.is_present() => {
+                SPACE.lock().map(page, entry.frame(), flags)
+            }
             _ => Err(MappingError::NotMapped { address }),
         }
     })
@@ -106,36 +100,25 @@ pub(crate) enum Frames {
     Keep,
 }
 
-/// Unmaps what is mapped of `range`.
+/// Unmaps what is mapped of `range`. The addresses stay taken.
+pub(crate) fn unmap(range: VirtualRange, frames: Frames) {
+    release(Area::Elsewhere, range, frames);
+}
+
+/// Unmaps what is mapped of `range` and gives its addresses back to `area`.
 ///
 /// A frame is freed when no CPU can reach it any more. With several CPUs the pages are first hidden,
 /// their frames still in the entries, then forgotten by all CPUs at once, and only then unmapped.
-pub(crate) fn unmap(range: VirtualRange, frames: Frames) {
+pub(crate) fn release(area: Area, range: VirtualRange, frames: Frames) {
     if !cpu::alone() {
-        for page in pages(range) {
-            SPACE.lock().hide_page(page);
-        }
+        tables(range).for_each(|part| SPACE.lock().hide(part));
         cpu::flush_everywhere(range);
     }
-    for page in pages(range) {
-        let frame = SPACE.lock().unmap_page(page);
-        if let (Some(start), Frames::Free) = (frame, frames) {
-            // SAFETY: the frame was taken for this page, nobody else owns it, and the page that
-            // showed it has just been unmapped.
-            drop(unsafe {
-                FrameRange::from_raw(PhysicalRange {
-                    start,
-                    end: start + PAGE,
-                })
-            });
-        }
-    }
-    let mut tables = range.start;
-    while tables < range.end {
-        SPACE.lock().free_empty_tables(tables);
-        tables = (tables | 0x1F_FFFF) + 1; // The next page table.
-        if tables == 0 {
-            break;
+    for part in tables(range) {
+        let mut space = SPACE.lock();
+        space.unmap(part, frames);
+        if part.end == range.end {
+            space.give_back(area, range);
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use handover::{VirtualRange, layout::PAGE_SIZE};
 
+/// Bits of an address below what one page table maps.
+const TABLE_MASK: u64 = 512 * PAGE_SIZE - 1;
+
 /// Free ranges that fit without storage of its own memory, which does for boot.
 const INLINE: usize = 64;
 
@@ -170,6 +173,32 @@ pub(crate) fn pages(range: VirtualRange) -> impl DoubleEndedIterator<Item = u64>
     (0..range.len() / PAGE_SIZE).map(move |page| range.start + page * PAGE_SIZE)
 }
 
+/// The parts of `range` that one page table each serves.
+pub(crate) fn tables(range: VirtualRange) -> impl Iterator<Item = VirtualRange> {
+    let mut start = range.start;
+    core::iter::from_fn(move || {
+        let part = VirtualRange {
+            start,
+            end: range.end.min((start | TABLE_MASK).saturating_add(1)),
+        };
+        start = part.end;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Whether one page table serves both addresses.
+pub(crate) const fn one_table(address: u64, other: u64) -> bool {
+    address | TABLE_MASK == other | TABLE_MASK
+}
+
+/// The range that is `page`.
+pub(crate) const fn one_page(page: u64) -> VirtualRange {
+    VirtualRange {
+        start: page,
+        end: page + PAGE_SIZE,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +259,22 @@ mod tests {
         assert!(free.take_at(range(0x1000, 0x3000)));
         assert!(free.take_at(range(0x8000, 0x9000)));
         assert_eq!(free.as_slice(), [range(0x5000, 0x8000)]);
+    }
+
+    #[test]
+    fn parts_end_where_page_tables_do() {
+        let parts = |start, end| tables(range(start, end)).collect::<Vec<_>>();
+        assert_eq!(parts(0x1000, 0x1000), []);
+        assert_eq!(parts(0x1000, 0x20_0000), [range(0x1000, 0x20_0000)]);
+        assert_eq!(
+            parts(0x1F_F000, 0x60_1000),
+            [
+                range(0x1F_F000, 0x20_0000),
+                range(0x20_0000, 0x40_0000),
+                range(0x40_0000, 0x60_0000),
+                range(0x60_0000, 0x60_1000)
+            ]
+        );
     }
 
     #[test]

@@ -8,8 +8,9 @@ use x86_64::structures::paging::PageTableFlags;
 
 use crate::{
     MappingError,
-    ranges::{Ranges, pages},
-    table::{self, ABOVE_PAGE, Entry, Level},
+    pages::Frames,
+    ranges::{Ranges, one_page, one_table, pages, tables},
+    table::{self, ABOVE_PAGE, Entry, Level, Place},
     to_usize,
 };
 
@@ -54,6 +55,14 @@ impl Area {
             _ => Self::Elsewhere,
         }
     }
+
+    /// Bytes behind each range that stay unmapped.
+    const fn gap(self) -> u64 {
+        match self {
+            Self::Mappings => PAGE,
+            _ => 0,
+        }
+    }
 }
 
 #[used]
@@ -63,6 +72,7 @@ pub(crate) static SPACE: IrqMutex<Space> = IrqMutex::new(Space {
     heap: Ranges::new(),
     tables: 0,
     pages: 0,
+    known: 0,
 });
 
 pub(crate) struct Space {
@@ -71,6 +81,9 @@ pub(crate) struct Space {
     heap: Ranges,
     tables: usize,
     pages: usize,
+    /// An address whose page table is known to be present, which spares the walk to its neighbours;
+    /// or 0.
+    known: u64,
 }
 
 /// What the address space holds.
@@ -108,6 +121,9 @@ pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
         end: stack.end + PAGE,
     });
     prepare_scratch()?;
+    count_all_entries();
+    // The scratch page's entry comes and goes, but its tables stay.
+    change_used(Level::Page, SCRATCH, |used| used + 1);
     drop(space);
     move_frame_bitmap()?;
     Ok(())
@@ -149,12 +165,8 @@ pub(crate) fn take(area: Area, bytes: u64) -> Result<VirtualRange, MappingError>
         .filter(|bytes| *bytes > 0 && *bytes < layout::MAPPINGS_END - layout::MAPPINGS)
         .ok_or(MappingError::NoAddresses { bytes })?;
     let mut space = SPACE.lock();
-    let taken = match area {
-        Area::Mappings => space.mappings.take(wanted + PAGE),
-        Area::Objects => space.objects.take(wanted),
-        Area::Heap => space.heap.take(wanted),
-        Area::Elsewhere => None,
-    };
+    let free = space.free_addresses(area);
+    let taken = free.and_then(|free| free.take(wanted + area.gap()));
     let start = taken.ok_or(MappingError::NoAddresses { bytes })?.start;
     Ok(VirtualRange {
         start,
@@ -164,26 +176,7 @@ pub(crate) fn take(area: Area, bytes: u64) -> Result<VirtualRange, MappingError>
 
 /// Gives addresses back.
 pub(crate) fn give_back(area: Area, range: VirtualRange) {
-    let mut space = SPACE.lock();
-    // If there are no frames for a longer list, it may still have slots; if it has none, the addresses
-    // are lost, and nothing else.
-    let _ = space.make_room();
-    match area {
-        Area::Mappings => {
-            let with_gap = VirtualRange {
-                start: range.start,
-                end: range.end + PAGE,
-            };
-            space.mappings.insert(with_gap);
-        }
-        Area::Objects => {
-            space.objects.insert(range);
-        }
-        Area::Heap => {
-            space.heap.insert(range);
-        }
-        Area::Elsewhere => {}
-    }
+    SPACE.lock().give_back(area, range);
 }
 
 /// What the address space holds.
@@ -199,7 +192,44 @@ pub fn statistics() -> MappingStatistics {
 }
 
 impl Space {
-    pub(crate) fn map_page(&mut self, page: u64, entry: Entry) -> Result<(), MappingError> {
+    /// Maps the frames from `frame` on at `part`, which one page table serves. On failure nothing is
+    /// mapped.
+    pub(crate) fn map(
+        &mut self,
+        part: VirtualRange,
+        frame: u64,
+        flags: PageTableFlags,
+    ) -> Result<(), MappingError> {
+        if !self.knows_table_of(part.start) {
+            if let Err(error) = self.add_tables(part.start) {
+                self.free_empty_tables(part.start);
+                return Err(error);
+            }
+            self.known = part.start;
+        }
+        // SAFETY: all tables above are present now, and stay while the space is locked.
+        let places = unsafe { table::places(part) };
+        if let Some(index) = places.iter().position(|place| !place.get().is_none()) {
+            let address = part.start + index as u64 * PAGE;
+            return Err(MappingError::AlreadyMapped { address });
+        }
+        let mut entry = Entry::new(frame, flags);
+        for place in places {
+            // SAFETY: nothing was mapped there, so no live value is touched. No CPU remembers that a
+            // page is not mapped (Intel SDM volume 3, section 4.10.2.3), so none has to forget it.
+            unsafe { place.set(entry) };
+            entry = entry.next_frame();
+        }
+        self.pages += places.len();
+        change_used(Level::Page, part.start, |used| used + places.len() as u64);
+        Ok(())
+    }
+
+    fn knows_table_of(&self, page: u64) -> bool {
+        one_table(self.known, page)
+    }
+
+    fn add_tables(&mut self, page: u64) -> Result<(), MappingError> {
         for level in ABOVE_PAGE {
             // SAFETY: the levels above are present by the steps before, and none is large: the
             // areas above the identity map are made of small pages only.
@@ -208,15 +238,6 @@ impl Space {
                 self.add_table(level, page)?;
             }
         }
-        // SAFETY: all levels above are present now.
-        let old = unsafe { table::read(Level::Page, page) };
-        if !old.is_none() {
-            return Err(MappingError::AlreadyMapped { address: page });
-        }
-        // SAFETY: nothing was mapped there, so no live value is touched.
-        unsafe { table::write(Level::Page, page, entry) };
-        table::forget(page);
-        self.pages += 1;
         Ok(())
     }
 
@@ -226,58 +247,87 @@ impl Space {
         let entry = Entry::new(frame.into_raw().start, TABLE);
         // SAFETY: the levels above are present; the entry was not, so nothing was mapped through it.
         unsafe { table::write(level, page, entry) };
-        if let Some(below) = level.below() {
-            table::forget(below.table_address(page));
-        }
+        change_used(level, page, |used| used + 1);
         self.tables += 1;
         Ok(())
     }
 
-    /// Takes the page from under all accesses, but keeps its frame in its entry. The CPUs still have
-    /// to forget it.
-    pub(crate) fn hide_page(&mut self, page: u64) {
-        let (level, entry) = table::walk(page);
-        if level == Level::Page && entry.is_present() {
-            // SAFETY: the walk came down to the page's entry, and its owner gives the page up.
-            unsafe { table::write(Level::Page, page, Entry::new(entry.frame(), HIDDEN)) };
+    /// The entries for the pages of `part`, which one page table serves; none if there is no such table.
+    fn places<'a>(&self, part: VirtualRange) -> &'a [Place] {
+        if self.knows_table_of(part.start) || table::walk(part.start).0 == Level::Page {
+            // SAFETY: the page table is present, and stays while the space is locked.
+            unsafe { table::places(part) }
+        } else {
+            &[]
         }
     }
 
-    /// Answers with the frame that the page's entry named.
-    pub(crate) fn unmap_page(&mut self, page: u64) -> Option<u64> {
-        let (level, entry) = table::walk(page);
-        if level != Level::Page || entry.is_none() {
-            return None;
+    /// Takes the pages of `part`, which one page table serves, from under all accesses, but keeps
+    /// their frames in their entries. The CPUs still have to forget them.
+    pub(crate) fn hide(&mut self, part: VirtualRange) {
+        for place in self.places(part) {
+            let entry = place.get();
+            if entry.is_present() {
+                // SAFETY: the pages' owner gives them up.
+                unsafe { place.set(Entry::new(entry.frame(), HIDDEN)) };
+            }
         }
-        // SAFETY: the walk came down to the page's entry, and its owner gives the page up.
-        unsafe { table::write(Level::Page, page, Entry::NONE) };
-        table::forget(page);
-        self.pages = self.pages.saturating_sub(1);
-        Some(entry.frame())
+    }
+
+    /// Unmaps the pages of `part`, which one page table serves, and frees their frames if it is told
+    /// to, and tables that are left empty.
+    pub(crate) fn unmap(&mut self, part: VirtualRange, frames: Frames) {
+        let mut unmapped = 0;
+        let mut run = Run::default();
+        for (place, page) in self.places(part).iter().zip(pages(part)) {
+            let entry = place.get();
+            if entry.is_none() {
+                continue;
+            }
+            // SAFETY: the page's owner gives it up.
+            unsafe { place.set(Entry::NONE) };
+            table::forget(page);
+            unmapped += 1;
+            if frames == Frames::Free {
+                run.add(entry.frame());
+            }
+        }
+        run.free();
+        if unmapped > 0 {
+            self.pages = self.pages.saturating_sub(unmapped);
+            let left = change_used(Level::Page, part.start, |used| {
+                used.saturating_sub(unmapped as u64)
+            });
+            if left == 0 {
+                self.free_empty_tables(part.start);
+            }
+        }
     }
 
     /// Frees the table of pages that serves `page`, and those above it, if they are empty.
-    pub(crate) fn free_empty_tables(&mut self, page: u64) {
+    fn free_empty_tables(&mut self, page: u64) {
         for level in [Level::Page, Level::Directory, Level::Pointers] {
-            let (reached, _) = table::walk(page);
-            // A walk that ends at the level just freed from, or below, has present tables above.
-            if reached > level {
+            let above = level.above();
+            let (reached, entry) = table::walk_to(above, page);
+            // A table that is not there needs no freeing; those above it may.
+            let present = reached == above && entry.is_present();
+            if present && entry.used() > 0 {
                 return;
             }
-            // SAFETY: the walk reached this level, so its table is present.
-            if !unsafe { table::is_empty(level, page) } {
-                return;
+            if present {
+                self.remove_table(level, page);
             }
-            self.remove_table(level, page);
         }
     }
 
     fn remove_table(&mut self, level: Level, page: u64) {
+        self.known = 0;
         let above = level.above();
         // SAFETY: the table is present, so its entry in the one above is readable.
         let entry = unsafe { table::read(above, page) };
         // SAFETY: the table has no entries, so nothing is mapped through it.
         unsafe { table::write(above, page, Entry::NONE) };
+        change_used(above, page, |used| used.saturating_sub(1));
         table::forget(page);
         table::forget(level.table_address(page));
         if !cpu::alone() {
@@ -290,33 +340,40 @@ impl Space {
             });
         }
         self.tables = self.tables.saturating_sub(1);
-        let start = entry.frame();
-        // SAFETY: the frame was taken for this table, which no entry names any more.
-        drop(unsafe {
-            FrameRange::from_raw(PhysicalRange {
-                start,
-                end: start + PAGE,
-            })
-        });
+        free(entry.frame(), PAGE);
     }
 
-    /// Sees to it that the lists of free addresses can take a few more ranges.
-    fn make_room(&mut self) -> Result<(), MappingError> {
-        if let Some(count) = self.mappings.wants_storage() {
-            let slots = self.new_storage(count)?;
-            let old = self.mappings.bring_storage(slots);
-            self.free_storage(old);
+    fn free_addresses(&mut self, area: Area) -> Option<&mut Ranges> {
+        match area {
+            Area::Mappings => Some(&mut self.mappings),
+            Area::Objects => Some(&mut self.objects),
+            Area::Heap => Some(&mut self.heap),
+            Area::Elsewhere => None,
         }
-        if let Some(count) = self.objects.wants_storage() {
-            let slots = self.new_storage(count)?;
-            let old = self.objects.bring_storage(slots);
-            self.free_storage(old);
+    }
+
+    pub(crate) fn give_back(&mut self, area: Area, range: VirtualRange) {
+        // If there are no frames for a longer list, it may still have slots; if it has none, the
+        // addresses are lost, and nothing else.
+        let _ = self.make_room(area);
+        if let Some(free) = self.free_addresses(area) {
+            free.insert(VirtualRange {
+                start: range.start,
+                end: range.end + area.gap(),
+            });
         }
-        if let Some(count) = self.heap.wants_storage() {
-            let slots = self.new_storage(count)?;
-            let old = self.heap.bring_storage(slots);
-            self.free_storage(old);
-        }
+    }
+
+    /// Sees to it that the list of an area's free addresses can take a few more ranges.
+    fn make_room(&mut self, area: Area) -> Result<(), MappingError> {
+        let wanted = self
+            .free_addresses(area)
+            .and_then(|free| free.wants_storage());
+        let Some(count) = wanted else { return Ok(()) };
+        let slots = self.new_storage(count)?;
+        let free = self.free_addresses(area);
+        let old = free.and_then(|free| free.bring_storage(slots));
+        self.free_storage(old);
         Ok(())
     }
 
@@ -331,7 +388,7 @@ impl Space {
         for page in pages(taken) {
             let frame = frames::allocate(1, PAGE)?;
             clear(&frame);
-            self.map_page(page, Entry::new(frame.into_raw().start, READ_WRITE))?;
+            self.map(one_page(page), frame.into_raw().start, READ_WRITE)?;
         }
         let count = to_usize(bytes) / size_of::<VirtualRange>();
         // SAFETY: the pages were just mapped writable for this alone, and zeroes are ranges.
@@ -346,22 +403,92 @@ impl Space {
             end: bounds.end.addr() as u64,
         };
         if !cpu::alone() {
-            pages(range).for_each(|page| self.hide_page(page));
+            tables(range).for_each(|part| self.hide(part));
             cpu::flush_everywhere(range);
         }
-        for page in pages(range) {
-            if let Some(start) = self.unmap_page(page) {
-                // SAFETY: the frame was taken for the storage that has just been unmapped.
-                drop(unsafe {
-                    FrameRange::from_raw(PhysicalRange {
-                        start,
-                        end: start + PAGE,
-                    })
-                });
-            }
-        }
+        tables(range).for_each(|part| self.unmap(part, Frames::Free));
         self.mappings.insert(range);
     }
+}
+
+/// Frames that are to be freed, as far as they lie in a row.
+#[derive(Default)]
+struct Run {
+    start: u64,
+    bytes: u64,
+}
+
+impl Run {
+    /// One frame more.
+    fn add(&mut self, frame: u64) {
+        if self.start + self.bytes != frame {
+            core::mem::take(self).free();
+            self.start = frame;
+        }
+        self.bytes += PAGE;
+    }
+
+    fn free(self) {
+        if self.bytes > 0 {
+            free(self.start, self.bytes);
+        }
+    }
+}
+
+/// Frees the frames of what has just been unmapped.
+fn free(start: u64, bytes: u64) {
+    let end = start + bytes;
+    // SAFETY: each caller has taken the only entry that named the frames, which owned them, away.
+    drop(unsafe { FrameRange::from_raw(PhysicalRange { start, end }) });
+}
+
+/// Notes how many entries are in use in the table of `level` that serves `page`, and answers with
+/// that. Nobody counts the root's.
+fn change_used(level: Level, page: u64, new: impl FnOnce(u64) -> u64) -> u64 {
+    if level == Level::Root {
+        return 0;
+    }
+    let above = level.above();
+    // SAFETY: the table is present, and so are those above it.
+    let entry = unsafe { table::read(above, page) };
+    let used = new(entry.used());
+    // SAFETY: the hardware ignores the count. It may set the entry's "accessed" bit in between, which
+    // nobody asks for.
+    unsafe { table::write(above, page, entry.with_used(used)) };
+    used
+}
+
+/// Counts the entries of the nucleus's tables for the upper half.
+fn count_all_entries() {
+    for index in 256..512 {
+        let start = layout::MAPPINGS + (index - 256) * Level::Root.entry_bytes();
+        // SAFETY: the root table is always present.
+        let entry = unsafe { table::read(Level::Root, start) };
+        if entry.is_present() && start != layout::RECURSIVE {
+            count_entries(Level::Pointers, start);
+        }
+    }
+}
+
+/// Counts the entries of the table of `level` whose first entry is for `start`, and of those below.
+fn count_entries(level: Level, start: u64) {
+    let mut used = 0;
+    for index in 0..512 {
+        let address = start + index * level.entry_bytes();
+        // SAFETY: the caller has found the table present, and those above it.
+        let entry = unsafe { table::read(level, address) };
+        if entry.is_none() {
+            continue;
+        }
+        used += 1;
+        if let Some(below) = level
+            .below()
+            .filter(|_| entry.is_present() && !entry.is_large())
+        {
+            count_entries(below, address);
+        }
+    }
+    change_used(level, start, |_| used);
 }
 
 /// Clears a frame through the scratch page. Only with the space's lock held.

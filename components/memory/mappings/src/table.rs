@@ -4,15 +4,20 @@
 //! level for any address has a fixed address (Intel SDM volume 3, section 4.5: the walk takes the
 //! same table one or more times).
 
-use handover::layout::RECURSIVE_INDEX;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use handover::{VirtualRange, layout::RECURSIVE_INDEX};
 use x86_64::{VirtAddr, instructions::tlb, structures::paging::PageTableFlags};
 
 /// Bits of an entry that hold a physical address.
 const ADDRESS: u64 = 0x000F_FFFF_FFFF_F000;
 /// The part of an address that paging translates.
 const TRANSLATED: u64 = 0x0000_FFFF_FFFF_FFFF;
-/// Entries in a table.
-const ENTRIES: usize = 512;
+/// The least significant of the bits of a table's entry that count the table's own entries. The
+/// hardware ignores them there (Intel SDM volume 3, table 4-15 and those like it: bits 52 to 62).
+const USED_SHIFT: u32 = 52;
+/// Those bits: they hold 0 to 512.
+const USED: u64 = 0x3FF << USED_SHIFT;
 
 /// A level of the tables, by what one of its entries maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +61,40 @@ impl Entry {
     pub(crate) const fn is_large(self) -> bool {
         self.flags().contains(PageTableFlags::HUGE_PAGE)
     }
+
+    /// The same for the frame behind this one.
+    pub(crate) const fn next_frame(self) -> Self {
+        Self(self.0 + handover::layout::PAGE_SIZE)
+    }
+
+    /// Of a table's entry: how many entries of that table are in use.
+    pub(crate) const fn used(self) -> u64 {
+        (self.0 & USED) >> USED_SHIFT
+    }
+
+    /// As this entry, with another number of entries in use.
+    pub(crate) const fn with_used(self, used: u64) -> Self {
+        Self(self.0 & !USED | used << USED_SHIFT & USED)
+    }
+}
+
+/// An entry in its table.
+#[repr(transparent)]
+pub(crate) struct Place(AtomicU64);
+
+impl Place {
+    pub(crate) fn get(&self) -> Entry {
+        Entry(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Writes the entry.
+    ///
+    /// # Safety
+    ///
+    /// The new entry must be one that keeps every live Rust value mapped as it is.
+    pub(crate) unsafe fn set(&self, entry: Entry) {
+        self.0.store(entry.0, Ordering::Relaxed);
+    }
 }
 
 impl Level {
@@ -75,6 +114,11 @@ impl Level {
             Self::Directory => Self::Pointers,
             Self::Pointers | Self::Root => Self::Root,
         }
+    }
+
+    /// How many bytes an entry maps.
+    pub(crate) const fn entry_bytes(self) -> u64 {
+        handover::layout::PAGE_SIZE << (9 * (self as u64 - 1))
     }
 
     /// The address at which the entry for `address` is seen.
@@ -119,28 +163,34 @@ pub(crate) unsafe fn write(level: Level, address: u64, entry: Entry) {
 
 /// The last entry on the walk to `address`: of its page, of a large page, or the one not present.
 pub(crate) fn walk(address: u64) -> (Level, Entry) {
-    for level in ABOVE_PAGE {
-        // SAFETY: all levels above were present and no large pages, or the loop had ended.
-        let entry = unsafe { read(level, address) };
-        if !entry.is_present() || entry.is_large() {
-            return (level, entry);
-        }
-    }
-    // SAFETY: as above.
-    (Level::Page, unsafe { read(Level::Page, address) })
+    walk_to(Level::Page, address)
 }
 
-/// Whether the table of `level` that serves `address` has no entry at all.
+/// As [`walk`], but ends at the entry of `last` at the latest.
+pub(crate) fn walk_to(last: Level, address: u64) -> (Level, Entry) {
+    let mut level = Level::Root;
+    loop {
+        // SAFETY: all levels above were present and no large pages, or the loop had ended.
+        let entry = unsafe { read(level, address) };
+        match level.below() {
+            Some(below) if level > last && entry.is_present() && !entry.is_large() => level = below,
+            _ => return (level, entry),
+        }
+    }
+}
+
+/// The entries for the pages of `range`.
 ///
 /// # Safety
 ///
-/// As for [`read`].
-pub(crate) unsafe fn is_empty(level: Level, address: u64) -> bool {
-    let table = level.table_address(address) as *const u64;
-    (0..ENTRIES).all(|index| {
-        // SAFETY: the table is mapped whole, and the index is one of its entries.
-        unsafe { table.wrapping_add(index).read_volatile() == 0 }
-    })
+/// One page table must serve the whole range, and the tables above it must have present entries for
+/// it, none of them a large page, for as long as the answer is used.
+pub(crate) unsafe fn places<'a>(range: VirtualRange) -> &'a [Place] {
+    let first = Level::Page.entry_address(range.start) as *const Place;
+    let count = (range.len() / handover::layout::PAGE_SIZE) as usize;
+    // SAFETY: then the entries lie one behind the other in a page that the recursive entry maps; they
+    // are only changed as atomic words, by us and by the hardware.
+    unsafe { core::slice::from_raw_parts(first, count) }
 }
 
 /// Makes this CPU forget its translation of `address`.
@@ -151,6 +201,21 @@ pub(crate) fn forget(address: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_beside_address_and_flags() {
+        let entry = Entry::new(0x000F_FFFF_FFFF_F000, PageTableFlags::all());
+        let entry = Entry::new(
+            entry.frame(),
+            PageTableFlags::PRESENT | PageTableFlags::NO_EXECUTE,
+        );
+        for used in [0, 1, 511, 512] {
+            let counted = entry.with_used(77).with_used(used);
+            assert_eq!(counted.used(), used);
+            assert_eq!(counted.frame(), entry.frame());
+            assert_eq!(counted.with_used(0), entry);
+        }
+    }
 
     #[test]
     fn recursive_addresses() {
