@@ -33,6 +33,7 @@ mod link;
 mod namespace;
 mod object;
 mod placement;
+pub mod pristine;
 pub mod relocation;
 pub mod stub;
 pub mod survivor;

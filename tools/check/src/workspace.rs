@@ -32,11 +32,14 @@ pub struct Package {
     pub dependencies: BTreeSet<String>,
 }
 
-/// What the checks want of `cfg/components.toml`.
+/// What the system tests add to the manifest.
+const FIXTURES: &str = "tools/system_test/fixtures/manifest.toml";
+
+/// What the checks want of `cfg/components.toml`, and of what the system tests add to it.
 #[derive(Deserialize)]
 pub struct Manifest {
     /// Crates that may use `unsafe`.
-    #[serde(rename = "unsafe")]
+    #[serde(default, rename = "unsafe")]
     pub grants: BTreeMap<String, String>,
     /// Second builds: the feature and the crates.
     #[serde(default)]
@@ -137,9 +140,13 @@ impl Workspace {
             .map(|raw| package(raw, &root))
             .collect();
         let files = output("git", &["ls-files", "--full-name", ":/"])?;
+        let mut manifest: Manifest = read_toml(&root, "cfg/components.toml")?;
+        manifest
+            .grants
+            .extend(read_toml::<Manifest>(&root, FIXTURES)?.grants);
         Ok(Self {
             packages,
-            manifest: read_toml(&root, "cfg/components.toml")?,
+            manifest,
             rules: read_toml(&root, "cfg/layers.toml")?,
             // What is deleted but not yet committed is still listed.
             files: files

@@ -5,6 +5,7 @@ mod commands;
 mod crash;
 mod debug;
 mod figures;
+mod integrity;
 mod objects;
 mod replace;
 mod run;
@@ -22,6 +23,7 @@ pub(crate) const ALL: &[Suite] = &[
     replace::SUITE,
     boot::SUITE,
     crash::SUITE,
+    integrity::SUITE,
     run::SUITE,
     debug::SUITE,
     figures::SUITE,

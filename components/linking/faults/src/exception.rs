@@ -18,16 +18,16 @@ const MACHINE_CHECK: u8 = 18;
 /// Interrupts are off. Nothing here waits: the interrupted code may hold any lock.
 pub(crate) fn handle(frame: &mut TrapFrame) {
     let vector = frame.vector();
-    match vector {
+    if vector == NON_MASKABLE_INTERRUPT {
         // Nobody asked for one: it is a sign of failing hardware, or of a person who wants to see
         // whether the machine still lives. It may have hit anywhere, so it only says so.
-        NON_MASKABLE_INTERRUPT => {
-            cpu::emergency_print(format_args!(
-                "\nnon-maskable interrupt at {:#x}\n",
-                frame.rip
-            ));
-            return;
-        }
+        cpu::emergency_print(format_args!(
+            "\nnon-maskable interrupt at {:#x}\n",
+            frame.rip
+        ));
+        return;
+    }
+    match vector {
         DOUBLE_FAULT | MACHINE_CHECK => {
             symbol::end_system(&failure_of(frame), Origin::Interrupted(frame), None)
         }

@@ -51,11 +51,13 @@ pub use info::{
 pub use instance::{Instance, instantiate};
 pub use live::{Live, LiveGuard, ObjectBytesOf, archive, handover, lock, snapshot};
 pub use load::{load, start_components, unload};
-pub use loaded::{Fresh, Loaded, Sizes};
+pub use loaded::{Fresh, ImageState, Loaded, Sizes, image_hash};
 pub use object_bytes::{ObjectBytes, ReceivedObject};
 pub use state_hash::hash_of_state;
-pub use stubs::{SlotStores, read_slot, write_fresh as write_fresh_stubs};
-pub use texts::{PreparedTexts, TextsGuard, text_at};
+pub use stubs::{
+    SlotStores, StubDamage, check_stub, mapped_stubs, read_slot, write_fresh as write_fresh_stubs,
+};
+pub use texts::{PreparedTexts, TextsGuard, text_after, text_at, with_texts};
 
 component::component! { start: start }
 

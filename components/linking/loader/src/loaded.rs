@@ -13,6 +13,7 @@ use linker::{
         Records, Span,
         metadata::{APPLICATION, FrameDescription, Metadata, NO_INDEX},
     },
+    pristine::{Image, Pristine},
 };
 use mappings::{Mapping, PAGE_SIZE, Protection};
 
@@ -55,8 +56,27 @@ pub struct Loaded {
     frames: Span,
     /// The addresses of its statics, in the order of their sections, for debuggers.
     static_addresses: Vec<u64>,
+    /// What its text and its rodata must hold; none for an image that it has not.
+    pristine: [Option<Pristine>; 2],
     /// Whether another version has taken its place, or it was unloaded.
     retired: AtomicBool,
+}
+
+/// What an image holds and must hold.
+#[derive(Clone, Copy)]
+pub struct ImageState<'l> {
+    /// Where it is mapped.
+    pub range: VirtualRange,
+    /// What it holds.
+    pub bytes: &'l [u8],
+    /// What it must hold.
+    pub pristine: &'l Pristine,
+}
+
+/// The hash by which images are checked: XXH3 of 64 bits.
+#[must_use]
+pub fn image_hash(bytes: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(bytes)
 }
 
 /// Sizes of a component in bytes.
@@ -232,6 +252,14 @@ impl Loaded {
         (text, rodata, data): (Option<Mapping>, Option<Mapping>, Vec<Arc<Mapping>>),
     ) -> Self {
         let header = &object.metadata.header;
+        let pristine_of = |which, image: &Option<Mapping>| {
+            let image = image.as_ref()?.as_slice();
+            Pristine::of(which, image, object, layout, &bytes, image_hash)
+        };
+        let pristine = [
+            pristine_of(Image::Text, &text),
+            pristine_of(Image::Rodata, &rodata),
+        ];
         let address = |symbol| {
             let symbol = (symbol != NO_INDEX).then(|| object.symbol(SymbolIndex(symbol)))??;
             placement.symbol(object, layout, symbol)
@@ -258,6 +286,7 @@ impl Loaded {
                 .iter()
                 .map(|place| place.address())
                 .collect(),
+            pristine,
             retired: AtomicBool::new(false),
             bytes,
             placement,
@@ -285,6 +314,21 @@ impl Loaded {
         self.rodata.as_ref().map_or(&[], Mapping::as_slice)
     }
 
+    /// What an image holds and must hold, if it has that image.
+    #[must_use]
+    pub fn image(&self, which: Image) -> Option<ImageState<'_>> {
+        let (mapping, pristine) = match which {
+            Image::Text => (&self.text, &self.pristine[0]),
+            Image::Rodata => (&self.rodata, &self.pristine[1]),
+        };
+        let mapping = mapping.as_ref()?;
+        Some(ImageState {
+            range: mapping.range(),
+            bytes: mapping.as_slice(),
+            pristine: pristine.as_ref()?,
+        })
+    }
+
     /// The mappings that hold the statics of this version and of those before it.
     #[must_use]
     pub fn data(&self) -> &[Arc<Mapping>] {
@@ -309,7 +353,9 @@ impl Loaded {
             self.static_addresses.capacity() * size_of::<u64>(),
             self.data.capacity() * size_of::<Arc<Mapping>>(),
         ];
-        let record: usize = in_heap.into_iter().map(heap::allocated_size).sum();
+        let pristine = self.pristine.iter().flatten();
+        let parts = pristine.flat_map(Pristine::memory).chain(in_heap);
+        let record: usize = parts.map(heap::allocated_size).sum();
         let pages = (self.text().len() + self.rodata().len()) / PAGE_SIZE;
         (record + crate::registry::ENTRY_COST) as u64 + pages * PAGE_ENTRY
     }

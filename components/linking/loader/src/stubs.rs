@@ -2,10 +2,14 @@
 
 use crate::LoadError;
 use alloc::{borrow::ToOwned, vec::Vec};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::{
+    ptr,
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+};
+use cpu::InterruptsOff;
 use handover::{
     VirtualRange,
-    layout::{PAGE_SIZE, STUBS},
+    layout::{PAGE_SIZE, STUB_SIZE, STUBS, STUBS_END},
 };
 use linker::{Namespace, SlotStore, StubIndex, stub};
 use mappings::{Mapping, MappingError, Protection};
@@ -22,6 +26,79 @@ static PAGES: Mutex<Vec<Mapping>> = Mutex::new(Vec::new());
 #[used]
 static MAPPED_END: AtomicU64 = AtomicU64::new(STUBS);
 
+/// Stubs of a piece of [`WANTED`].
+const PIECE: usize = 4096;
+
+/// Pieces that the stub area needs at most.
+const PIECES: usize = ((STUBS_END - STUBS) / STUB_SIZE) as usize / PIECE;
+
+/// What each slot must hold, in pieces that are never freed: a second witness, by which a damaged
+/// stub is seen and put right. 0 for a stub that nobody uses.
+#[used]
+static WANTED: [AtomicPtr<AtomicU64>; PIECES] = [const { AtomicPtr::new(ptr::null_mut()) }; PIECES];
+
+/// Makes room for what the slots below `end` must hold.
+fn extend_wanted(end: u64) {
+    let stubs = usize::try_from((end - STUBS) / STUB_SIZE).unwrap_or(0);
+    for piece in WANTED.iter().take(stubs.div_ceil(PIECE)) {
+        if piece.load(Ordering::Acquire).is_null() {
+            let words: Vec<AtomicU64> = (0..PIECE).map(|_| AtomicU64::new(0)).collect();
+            piece.store(words.leak().as_mut_ptr(), Ordering::Release);
+        }
+    }
+}
+
+/// The word that says what the slot of a stub must hold.
+fn wanted(index: StubIndex) -> Option<&'static AtomicU64> {
+    let index = index.0 as usize;
+    let piece = WANTED.get(index / PIECE)?.load(Ordering::Acquire);
+    if piece.is_null() {
+        return None;
+    }
+    let word = piece.wrapping_add(index % PIECE);
+    // SAFETY: a piece has `PIECE` words and is never freed, and the index lies in it.
+    Some(unsafe { &*word })
+}
+
+/// A stub that is not what it must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StubDamage {
+    /// The two words that it holds.
+    pub found: [u64; 2],
+    /// The two words that it must hold.
+    pub wanted: [u64; 2],
+}
+
+/// How many stubs the mapped pages have room for.
+#[must_use]
+pub fn mapped_stubs() -> u32 {
+    let bytes = MAPPED_END.load(Ordering::Acquire) - STUBS;
+    u32::try_from(bytes / STUB_SIZE).unwrap_or(u32::MAX)
+}
+
+/// Compares a stub with what it must be. Takes no lock; a stub that is being written right now may
+/// look damaged, unless all other CPUs are parked.
+#[must_use]
+pub fn check_stub(index: StubIndex) -> Option<StubDamage> {
+    let target = wanted(index)?.load(Ordering::Acquire);
+    if target == 0 || index.address() >= MAPPED_END.load(Ordering::Acquire) {
+        return None;
+    }
+    let words = stub::encode(target);
+    let (code, slot) = words.split_at(size_of::<u64>());
+    let wanted = [word(code), word(slot)];
+    let stub = index.address() as *const [u64; 2];
+    // SAFETY: the pages below the end are mapped for ever, and a stub is two aligned words.
+    let found = unsafe { stub.read_volatile() };
+    (found != wanted).then_some(StubDamage { found, wanted })
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    bytes
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
 /// Adopts the pages of the first `count` stubs, which the nucleus has mapped.
 pub(crate) fn adopt(count: usize) -> Result<(), LoadError> {
     let bytes = (count as u64 * stub::SIZE as u64).next_multiple_of(PAGE_SIZE);
@@ -37,6 +114,13 @@ pub(crate) fn adopt(count: usize) -> Result<(), LoadError> {
     let mapping = unsafe { Mapping::adopt(range, Protection::ReadExecute) }.map_err(no_memory)?;
     PAGES.lock().push(mapping);
     MAPPED_END.store(range.end, Ordering::Release);
+    extend_wanted(range.end);
+    for number in 0..u32::try_from(count).unwrap_or(u32::MAX) {
+        let index = StubIndex(number);
+        if let (Some(wanted), Some(target)) = (wanted(index), read_slot(index)) {
+            wanted.store(target, Ordering::Release);
+        }
+    }
     Ok(())
 }
 
@@ -72,15 +156,22 @@ fn write(stubs: &[(StubIndex, u64)]) -> Result<(), LoadError> {
         return Ok(());
     };
     extend_to(range.end)?;
+    extend_wanted(range.end);
     // SAFETY: stub pages are never unmapped, and the stubs written here are not in use.
     let alias = unsafe { Mapping::alias(range, Protection::ReadWrite) };
     let mut alias = alias.map_err(no_memory)?;
     let memory = alias.as_mut_slice().map_err(no_memory)?;
     for (index, target) in stubs {
         let start = usize::try_from(index.address() - range.start).unwrap_or(usize::MAX);
+        // With interrupts off, so that nobody who has parked this CPU sees one without the other.
+        let off = InterruptsOff::new();
         if let Some(place) = memory.get_mut(start..start.saturating_add(stub::SIZE)) {
             place.copy_from_slice(&stub::encode(*target));
         }
+        if let Some(wanted) = wanted(*index) {
+            wanted.store(*target, Ordering::Release);
+        }
+        drop(off);
     }
     Ok(())
 }
@@ -138,6 +229,7 @@ pub struct SlotStores {
 }
 
 struct PreparedStore {
+    stub: StubIndex,
     offset: usize,
     old: u64,
     new: u64,
@@ -163,6 +255,7 @@ impl SlotStores {
         let stores = stores
             .iter()
             .map(|store| PreparedStore {
+                stub: store.stub,
                 offset: usize::try_from(store.stub.slot() - range.start).unwrap_or(usize::MAX),
                 old: store.old,
                 new: store.new,
@@ -204,6 +297,9 @@ impl SlotStores {
             if let Some(slot) = slot(alias, store.offset) {
                 // One aligned 8-byte store: who jumps through the slot meanwhile reads either value.
                 slot.store(store.new, Ordering::Release);
+            }
+            if let Some(wanted) = wanted(store.stub) {
+                wanted.store(store.new, Ordering::Release);
             }
         }
     }

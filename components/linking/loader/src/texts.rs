@@ -18,6 +18,21 @@ pub fn text_at(address: u64) -> Option<Arc<Loaded>> {
     find(&TEXTS.lock_unless_ours()?, address).cloned()
 }
 
+/// The first version whose text begins above `address`.
+#[must_use]
+pub fn text_after(address: u64) -> Option<Arc<Loaded>> {
+    let texts = TEXTS.lock_unless_ours()?;
+    let index = texts.partition_point(|loaded| loaded.text().start <= address);
+    texts.get(index).cloned()
+}
+
+/// Runs `operation` on all mapped texts, in the order of their addresses, with the list's lock held
+/// and interrupts off; not at all if this CPU holds the lock already. For code that runs in
+/// exceptions: nothing is allocated or freed for it.
+pub fn with_texts<R>(operation: impl FnOnce(&[Arc<Loaded>]) -> R) -> Option<R> {
+    Some(operation(&TEXTS.lock_unless_ours()?))
+}
+
 fn find(texts: &[Arc<Loaded>], address: u64) -> Option<&Arc<Loaded>> {
     let index = texts.partition_point(|loaded| loaded.text().end <= address);
     texts

@@ -26,6 +26,7 @@ mod irq;
 mod local;
 mod online;
 mod preemption;
+mod probe;
 mod rendezvous;
 mod requests;
 mod set;
@@ -49,6 +50,7 @@ pub use local::{
 };
 pub use online::{alone, go_online, online_cpus};
 pub use preemption::{PreemptionGuard, preemption_enabled};
+pub use probe::{fix_up, probe_read};
 pub use rendezvous::{NotParked, parked_stack_pointer, rendezvous};
 pub use requests::{Kick, poll_requests, register_kick, reschedule, serve_requests};
 pub use set::CpuSet;

@@ -48,11 +48,17 @@ impl core::error::Error for NotParked {}
 ///
 /// # Errors
 ///
-/// When a CPU has not parked after `limit` ticks of the time-stamp counter; nothing has been run then.
+/// When a CPU has not parked after `limit` ticks of the time-stamp counter, or this one holds a
+/// rendezvous already; nothing has been run then.
 pub fn rendezvous<R>(limit: u64, action: impl FnOnce() -> R) -> Result<R, NotParked> {
     let _off = InterruptsOff::new();
     if alone() {
         return Ok(action());
+    }
+    let me = local().id();
+    if OWNER.load(Ordering::Relaxed) == me.0 {
+        // An exception has hit this CPU in a rendezvous of its own, which is not to be had twice.
+        return Err(NotParked { cpu: me });
     }
     let round = Round::begin();
     round.gather(limit)?;

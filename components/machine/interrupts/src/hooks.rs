@@ -9,8 +9,15 @@ use spin::Once;
 
 use crate::{TrapFrame, TrapHandler};
 
+/// What may have an exception done with before it is one: whether it has.
+pub type ExceptionFilter = fn(&mut TrapFrame) -> bool;
+
+const NON_MASKABLE_INTERRUPT: u8 = 2;
+
 #[used]
 static EXCEPTION: Once<TrapHandler> = Once::new();
+#[used]
+static FILTER: Once<ExceptionFilter> = Once::new();
 #[used]
 static END_OF_INTERRUPT: Once<fn(u8)> = Once::new();
 #[used]
@@ -22,6 +29,13 @@ static STACK_CHECK: Once<fn(VirtualRange) -> bool> = Once::new();
 /// stays.
 pub fn set_exception_handler(handler: TrapHandler) {
     EXCEPTION.call_once(|| handler);
+}
+
+/// Names who looks at an exception before the exceptions' handler: when it answers true, the
+/// interrupted code goes on where the frame says. Not asked about what the hardware reports of itself
+/// by an NMI. The first one stays.
+pub fn set_exception_filter(filter: ExceptionFilter) {
+    FILTER.call_once(|| filter);
 }
 
 /// Names what tells the interrupt controller that the handler of a vector is done. The first one
@@ -44,6 +58,14 @@ pub fn set_stack_check(is_writable: fn(VirtualRange) -> bool) {
 }
 
 pub(crate) fn exception(frame: &mut TrapFrame) {
+    if let Some(fix_up) = cpu::fix_up(frame.rip) {
+        frame.rip = fix_up;
+        return;
+    }
+    if frame.vector() != NON_MASKABLE_INTERRUPT && FILTER.get().is_some_and(|filter| filter(frame))
+    {
+        return;
+    }
     match EXCEPTION.get() {
         Some(handler) => handler(frame),
         None => no_handler(frame),

@@ -9,7 +9,7 @@
 //!
 //! Principles: a handler is registered as a value, and dropping it unregisters. Handlers run with
 //! interrupts off. What upper layers do here they register: the end of an interrupt (`apic`),
-//! preemption (`task`), exceptions (`faults`), the look at the interrupted stack (`mappings`).
+//! preemption (`task`), exceptions (`integrity`, then `faults`), the look at the interrupted stack (`mappings`).
 //! Gates hold the addresses of entry stubs, so even entry code can be replaced.
 //!
 //! Unwinding: the entry code has unwind information, as a signal frame whose CFA is the
@@ -28,7 +28,10 @@ mod vectors;
 use component::{Handover, StartError};
 
 pub use frame::{TrapFrame, TrapHandler};
-pub use hooks::{set_end_of_interrupt, set_exception_handler, set_preemption, set_stack_check};
+pub use hooks::{
+    ExceptionFilter, set_end_of_interrupt, set_exception_filter, set_exception_handler,
+    set_preemption, set_stack_check,
+};
 pub use idt::load;
 pub use vectors::{
     EXCEPTIONS, FIRST_DEVICE_VECTOR, LAST_DEVICE_VECTOR, Registration, VectorError, allocate,

@@ -25,6 +25,7 @@ mod ranges;
 mod reclaim;
 mod space;
 mod table;
+mod window;
 
 use component::{Handover, StartError};
 
@@ -35,6 +36,7 @@ pub use nucleus::give_back_nucleus;
 pub use pages::{is_writable, physical_address};
 pub use reclaim::register_reclaim;
 pub use space::{MappingStatistics, statistics};
+pub use window::with_window;
 
 /// A number of bytes as Rust counts them.
 #[expect(

@@ -19,6 +19,10 @@ pub(crate) const PAGE: u64 = layout::PAGE_SIZE;
 /// The page through which new page tables are cleared before the hardware can see them.
 const SCRATCH: u64 = layout::MAPPINGS_END - PAGE;
 
+/// The page through which read-only pages are written for a moment (see `window`); under the same
+/// page table, which is always there.
+pub(crate) const WINDOW: u64 = SCRATCH - 2 * PAGE;
+
 /// An entry that keeps a frame for a page that is not mapped yet (a bit that the hardware ignores).
 pub(crate) const KEPT: PageTableFlags = PageTableFlags::BIT_9;
 
@@ -104,7 +108,7 @@ pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
     let mut space = SPACE.lock();
     space.mappings.insert(VirtualRange {
         start: layout::MAPPINGS,
-        end: SCRATCH - PAGE,
+        end: WINDOW - PAGE,
     });
     space.objects.insert(VirtualRange {
         start: handover.objects_end,
