@@ -18,8 +18,8 @@ SETUP := sh tools/setup.sh
 TOOLS := target/release
 MDBOOK := build/tools/bin/mdbook
 
-.PHONY: help run push debug image iso test soak check fuzz book doc prepush clean tools \
-	setup-rust setup-image setup-run setup-test setup-debug setup-book setup-fuzz
+.PHONY: help run push debug image iso test soak bench check fuzz book doc prepush clean tools \
+	setup-rust setup-image setup-run setup-test setup-debug setup-book setup-fuzz setup-bench
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -57,6 +57,10 @@ test: setup-test iso ## Run the unit tests on the host and the system tests unde
 
 soak: setup-test iso ## Boot it BOOTS=300 times on 4 processors, up to the first bad boot
 	@$(TOOLS)/system_test --soak $(or $(BOOTS),300)
+
+bench: setup-bench iso ## Compare what operations cost here and in Linux, in build/bench
+	@cargo build --quiet --release -p benchmarks
+	@$(TOOLS)/benchmarks
 
 check: image ## Check format, lints, layers, unsafe grants, nucleus, docs, links
 	@$(TOOLS)/check
@@ -96,3 +100,5 @@ setup-book:
 	@$(SETUP) rust book
 setup-fuzz:
 	@$(SETUP) rust fuzz
+setup-bench:
+	@$(SETUP) rust image run bench

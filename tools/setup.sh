@@ -5,6 +5,7 @@
 #   image  GRUB and the tools that make a bootable ISO
 #   run    QEMU and the UEFI firmware
 #   debug  gdb
+#   bench  what the Linux guest of the comparison is built with, on Debian
 #   book   mdBook, by `cargo install`, into build/tools
 #   fuzz   the nightly toolchain and cargo-fuzz, into build/tools
 #
@@ -148,10 +149,19 @@ for group in "$@"; do
             /opt/homebrew/share/qemu/edk2-x86_64-code.fd
         ;;
     debug) need gdb gdb ;;
+    bench)
+        # Elsewhere the system is measured without a comparison.
+        if grep -qx 'ID=debian' /etc/os-release 2>/dev/null; then
+            headers=$(ls -d /usr/src/linux-headers-*-amd64 2>/dev/null | head -n 1)
+            need linux-headers-amd64 "${headers:-/usr/src/linux-headers-amd64}"
+            need cpio cpio
+            need make make
+        fi
+        ;;
     fuzz) need g++ c++ g++ clang++ ;;
     book) ;;
     *)
-        echo "setup: unknown group '$group'; groups are rust image run debug book fuzz" >&2
+        echo "setup: unknown group '$group'; groups are rust image run debug bench book fuzz" >&2
         exit 2
         ;;
     esac

@@ -48,6 +48,11 @@ struct Operation {
 
 const OPERATIONS: &[Operation] = &[
     Operation {
+        name: "boot",
+        summary: "from the machine's start until now",
+        measure: services::boot,
+    },
+    Operation {
         name: "null-call",
         summary: "call of a function of another component that reads a word",
         measure: services::null_call,
@@ -144,6 +149,7 @@ fn describe(operation: &Operation, cost: Cost) -> Json {
     Json::object([
         ("name", operation.name.into()),
         ("ticks", cost.ticks().into()),
+        ("ns", clock::ticks_to_ns(cost.ticks()).into()),
         ("summary", operation.summary.into()),
     ])
 }

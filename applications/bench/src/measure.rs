@@ -19,6 +19,14 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
+    /// The cost of one operation that took `ticks`.
+    pub(crate) fn of(ticks: u64) -> Self {
+        Self {
+            ticks,
+            operations: 1,
+        }
+    }
+
     /// Ticks for one operation, rounded.
     pub(crate) fn ticks(self) -> u64 {
         let operations = self.operations.max(1);

@@ -1,10 +1,15 @@
 //! Calls between components, and whole applications.
 
-use crate::measure::{Outcome, cost, fallible_cost};
+use crate::measure::{Cost, Outcome, cost, fallible_cost};
 use alloc::{format, string::String, sync::Arc, vec};
 use application::ExitCode;
 use core::hint::black_box;
 use task::NullStreams;
+
+/// The time-stamp counter starts with the machine, so it says what has passed since.
+pub(crate) fn boot() -> Outcome {
+    Ok(Cost::of(cpu::timestamp()))
+}
 
 pub(crate) fn null_call() -> Outcome {
     Ok(cost(10_000, || {

@@ -3,6 +3,10 @@
 /// Bits in a word.
 const BITS: usize = 64;
 
+/// How far the hint goes back for frames that are freed: what has just been used is in caches, and of a
+/// virtual machine's memory only what was used is there.
+const NEAR: usize = 16 * BITS;
+
 /// Which frames are taken. Frames are numbered from 0; those beyond the words are taken.
 pub(crate) struct Bitmap<'a> {
     words: &'a mut [u64],
@@ -59,6 +63,18 @@ impl<'a> Bitmap<'a> {
             frame += bits;
         }
         changed
+    }
+
+    /// Marks `count` frames from `first` on as free. Answers how many were not so before.
+    pub(crate) fn free(&mut self, first: usize, count: usize) -> usize {
+        if self
+            .hint
+            .checked_sub(first)
+            .is_some_and(|back| back <= NEAR)
+        {
+            self.hint = first;
+        }
+        self.mark(first, count, false)
     }
 
     /// Takes `count` free frames in a row, the first a multiple of `alignment`.
@@ -187,6 +203,19 @@ mod tests {
         bitmap.mark(5, 1, false);
         assert_eq!(bitmap.take(1, 1), Some(5));
         assert_eq!(bitmap.take(1, 1), None);
+    }
+
+    #[test]
+    fn what_was_freed_last_is_taken_first_when_near() {
+        let mut words = [0; 64];
+        let mut bitmap = Bitmap::new(&mut words);
+        bitmap.mark(0, 64 * 64, false);
+        assert_eq!(bitmap.take(300, 1), Some(0));
+        assert_eq!(bitmap.free(0, 300), 300);
+        assert_eq!(bitmap.take(300, 1), Some(0));
+        assert_eq!(bitmap.take(2000, 1), Some(300));
+        assert_eq!(bitmap.free(0, 300), 300);
+        assert_eq!(bitmap.take(1, 1), Some(2300));
     }
 
     #[test]

@@ -121,7 +121,8 @@ pub(crate) fn take(
 pub(crate) fn give_back(range: PhysicalRange) {
     if let Some(pool) = POOL.lock().as_mut() {
         // Frames that were free already are not counted a second time.
-        pool.free += pool.mark(range, false);
+        let first = frame_number(range.start);
+        pool.free += pool.bitmap.free(first, frame_number(range.end) - first);
     }
 }
 
