@@ -48,6 +48,16 @@ pub(crate) fn due(task: &Task) -> bool {
     task.is_killed() && !task.is_unwinding() && task.kill_deferrals.load(Ordering::Relaxed) == 0
 }
 
+/// Chances to come to a safe point that a killed task is given, in interrupts that could preempt it.
+const CHANCES: u32 = 10;
+
+/// Whether `task` is to be unwound from where it was interrupted in an application's own code: it has had
+/// its chances. One that only was between two safe points, maybe inside a library's function that has
+/// been compiled into the application, is not caught half way.
+pub(crate) fn is_overdue(task: &Task) -> bool {
+    due(task) && task.chances.fetch_add(1, Ordering::Relaxed) >= CHANCES
+}
+
 /// Whether the current task has been killed and should make for a safe point.
 #[must_use]
 pub fn killed() -> bool {
@@ -55,7 +65,15 @@ pub fn killed() -> bool {
 }
 
 /// A point where the current task may be unwound: does not return if the task was killed.
+#[inline]
 pub fn safe_point() {
+    if with_current(|task| task.is_killed()).unwrap_or(false) {
+        end_if_due();
+    }
+}
+
+#[cold]
+fn end_if_due() {
     if killed() {
         hooks::unwind(Failure::Killed);
     }

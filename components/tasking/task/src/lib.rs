@@ -35,9 +35,11 @@ mod builder;
 mod cpu_start;
 mod ending;
 mod failure;
+mod hold;
 mod hooks;
 mod info;
 mod kill;
+mod locks;
 mod per_cpu;
 mod policy;
 mod queue;
@@ -47,10 +49,12 @@ mod streams;
 mod switch;
 mod task;
 mod timers;
+mod waiter;
 
 pub use builder::{Builder, DEFAULT_STACK_SIZE, JoinHandle, SpawnError, spawn};
 pub use cpu_start::{IdleTask, enter, idle_task};
 pub use failure::{Failure, Message};
+pub use hold::{Hold, Kicked, kicked, restart, stand_still};
 pub use hooks::{
     Catch, IsApplicationText, Unwind, UnwindInterrupted, catch, register_application_text,
     register_unwinder, unwind,
@@ -66,5 +70,6 @@ pub use schedule::{block, block_until, current, with_current, yield_now};
 pub use streams::{NullStreams, StreamError, Streams, streams};
 pub use task::{State, Task, TaskId, UnwindState};
 pub use timers::{now_ns, sleep};
+pub use waiter::{Waiter, WaiterList};
 
 component::component! { start: start::start }

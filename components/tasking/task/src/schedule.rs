@@ -215,8 +215,8 @@ pub(crate) fn preempt(frame: &mut TrapFrame) {
     give_up(Leave::StayRunnable(Reason::Preempted));
     // The task has the CPU again. If it was killed while it looped in an application's own code, no
     // safe point would ever come.
-    let due = with_current(|task| kill::due(task)).unwrap_or(false);
-    if due && hooks::is_application_text(frame.rip) {
+    let overdue = with_current(|task| kill::is_overdue(task)).unwrap_or(false);
+    if overdue && hooks::is_application_text(frame.rip) {
         hooks::unwind_interrupted(frame, crate::Failure::Killed);
     }
 }

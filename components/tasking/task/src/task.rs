@@ -1,6 +1,6 @@
 //! What a task is.
 
-use crate::{Failure, NullStreams, Streams, WaitList, policy};
+use crate::{Failure, NullStreams, Streams, WaitList, locks::HeldLocks, policy};
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::{
     fmt,
@@ -93,8 +93,15 @@ pub struct Task {
     pub(crate) cycles: AtomicU64,
     pub(crate) deadline_ns: AtomicU64,
     pub(crate) killed: AtomicBool,
+    /// How often it has been interrupted since then without ending.
+    pub(crate) chances: AtomicU32,
     /// How many reasons there are to put a kill off.
     pub(crate) kill_deferrals: AtomicU32,
+    /// How many [`crate::Hold`]s keep the task from blocking.
+    pub(crate) holds: AtomicU32,
+    /// Whether it stands still for one.
+    pub(crate) stands_still: AtomicBool,
+    pub(crate) locks: HeldLocks,
     /// How many unwindings of this task have begun and not arrived at their catch.
     unwinding: AtomicU32,
     /// The innermost catch; owned by the unwinder.
@@ -171,7 +178,11 @@ impl Task {
             cycles: AtomicU64::new(0),
             deadline_ns: AtomicU64::new(0),
             killed: AtomicBool::new(false),
+            chances: AtomicU32::new(0),
             kill_deferrals: AtomicU32::new(0),
+            holds: AtomicU32::new(0),
+            stands_still: AtomicBool::new(false),
+            locks: HeldLocks::new(),
             unwinding: AtomicU32::new(0),
             catch: AtomicUsize::new(0),
             streams: IrqMutex::new(parts.streams),
@@ -221,20 +232,33 @@ impl Task {
     /// Makes the task runnable if it is blocked; otherwise its next [`crate::block`] returns at
     /// once. May be called from an interrupt handler.
     pub fn unblock(self: &Arc<Self>) {
+        if self.is_ours_to_queue() {
+            policy::enqueue(Arc::clone(self), policy::Reason::Woken);
+        }
+    }
+
+    /// As [`Task::unblock`], for who needs its reference no more.
+    pub fn wake(self: Arc<Self>) {
+        if self.is_ours_to_queue() {
+            policy::enqueue(self, policy::Reason::Woken);
+        }
+    }
+
+    /// Notes a wake-up; whether the task has become runnable by it and the caller is to put it in a
+    /// queue.
+    #[inline]
+    fn is_ours_to_queue(&self) -> bool {
         self.wake_up.store(true, Ordering::SeqCst);
         if !self.change_state(State::Blocked, State::Runnable) {
-            return;
+            return false;
         }
         if !self.on_cpu.load(Ordering::SeqCst) {
-            policy::enqueue(Arc::clone(self), policy::Reason::Woken);
-            return;
+            return true;
         }
         // Its stack is still in use. Two CPUs that waited here for the stacks of each other's tasks
         // would do so for ever, so the one that leaves it puts it in a queue, unless it has just left.
         self.queue_later.store(true, Ordering::SeqCst);
-        if !self.on_cpu.load(Ordering::SeqCst) {
-            self.queue_if_left();
-        }
+        !self.on_cpu.load(Ordering::SeqCst) && self.queue_later.swap(false, Ordering::SeqCst)
     }
 
     /// Puts the task in a queue if that has been left to whoever calls this first.
@@ -246,6 +270,7 @@ impl Task {
 
     /// Whether the task has been asked to end.
     #[must_use]
+    #[inline]
     pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::SeqCst)
     }
