@@ -1,4 +1,4 @@
-//! A blocking mutex that knows its owner.
+//! Blocking locks that know their owners: a mutex, and a lock for many readers or one writer.
 //!
 //! A task that waits for it sleeps. Its guard releases it when dropped, also when the owner is
 //! unwound; then the value may be half changed, and the mutex is *poisoned*. The policy: a poisoned
@@ -13,17 +13,26 @@
 //!
 //! `spin` locks are no alternative here: a task may be unwound or preempted holding one.
 //!
-//! Neighbours: `wait_queue`. Left out: fairness, condition variables, reader-writer locks.
+//! Waiting can be kicked ([`task::Hold`]). Who holds a lock is not waited for by a hold: it stands still with
+//! it, and so do those who want it.
+//!
+//! Neighbours: `wait_queue` below; `sync` has what waits without owning anything. Left out: fairness.
 #![no_std]
 
+mod rwlock;
+
+pub use rwlock::{ReadGuard, RwLock, WriteGuard};
+
 use core::{
+    any::type_name,
     cell::UnsafeCell,
     fmt,
+    marker::PhantomData,
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
-use task::TaskId;
+use task::{Kicked, TaskId};
 use wait_queue::WaitQueue;
 
 /// Nobody, as an owner.
@@ -76,12 +85,24 @@ impl<T: ?Sized> Mutex<T> {
             return guard;
         }
         self.check_not_ours();
-        loop {
-            let taken = || self.try_lock().or_else(|| self.take_over());
-            if let Some(guard) = self.waiting.wait_timeout(OWNER_CHECK, taken) {
-                return guard;
-            }
-        }
+        task::restart(|| self.lock_kickable())
+    }
+
+    /// As [`Mutex::lock`].
+    ///
+    /// # Errors
+    ///
+    /// When the task is on hold and would have to wait.
+    ///
+    /// # Panics
+    ///
+    /// When the current task holds the mutex already.
+    #[track_caller]
+    pub fn lock_kickable(&self) -> Result<MutexGuard<'_, T>, Kicked> {
+        self.check_not_ours();
+        wait_for(&self.waiting, || {
+            self.try_lock().or_else(|| self.take_over())
+        })
     }
 
     /// Waits for the mutex and takes it. A safe point if it has to wait.
@@ -145,17 +166,39 @@ impl<T: ?Sized> Mutex<T> {
         Some(MutexGuard {
             mutex: self,
             unwinding: unwindings(),
+            not_send: PhantomData,
         })
     }
 
     #[track_caller]
-    #[expect(clippy::panic, reason = "the alternative is to sleep for ever")]
     fn check_not_ours(&self) {
-        let me = me();
-        if self.owner.load(Ordering::Relaxed) == me {
-            panic!("mutex locked twice by task {me}");
+        if self.owner.load(Ordering::Relaxed) == me() {
+            locked_twice("mutex", type_name::<T>());
         }
     }
+}
+
+/// Waits until `attempt` succeeds, which looks for owners that have ended: nobody wakes for those.
+fn wait_for<T>(queue: &WaitQueue, mut attempt: impl FnMut() -> Option<T>) -> Result<T, Kicked> {
+    loop {
+        let deadline_ns = wait_queue::deadline_ns(OWNER_CHECK);
+        if let Some(value) = queue.wait_until_kickable(deadline_ns, &mut attempt)? {
+            return Ok(value);
+        }
+    }
+}
+
+/// The current task wants a lock that it holds.
+#[track_caller]
+#[cold]
+#[expect(clippy::panic, reason = "the alternative is to sleep for ever")]
+fn locked_twice(kind: &str, value: &str) -> ! {
+    let me = task::current();
+    let name = me.as_ref().map_or("init", |task| task.name());
+    panic!(
+        "{kind} of {value} locked twice by task {} \"{name}\"",
+        self::me()
+    )
 }
 
 /// The current task's number; before there are tasks the first one's.
@@ -190,12 +233,14 @@ pub struct MutexGuard<'a, T: ?Sized> {
     /// Unwindings under way when the mutex was taken: more of them at the drop poison it, but a
     /// drop that locks while its task is being unwound does not.
     unwinding: u32,
+    /// A guard belongs to the task that made it.
+    not_send: PhantomData<*mut ()>,
 }
 
 // SAFETY: a shared guard gives shared access to the value, no more.
 unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
-impl<T: ?Sized> MutexGuard<'_, T> {
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Whether an owner was unwound while it held the mutex.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
@@ -205,6 +250,12 @@ impl<T: ?Sized> MutexGuard<'_, T> {
     /// Says that the value is right again.
     pub fn clear_poison(&mut self) {
         self.mutex.poisoned.store(false, Ordering::Relaxed);
+    }
+
+    /// The mutex that this is the guard of.
+    #[must_use]
+    pub const fn mutex(&self) -> &'a Mutex<T> {
+        self.mutex
     }
 }
 

@@ -1,0 +1,385 @@
+//! A blocking lock for many readers or one writer.
+
+use crate::{NOBODY, locked_twice, me, unwindings, wait_for};
+use core::{
+    any::type_name,
+    cell::UnsafeCell,
+    fmt,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    ptr,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+};
+use task::{Kicked, TaskId};
+use wait_queue::WaitQueue;
+
+/// A value that many tasks may read at a time, or one change.
+///
+/// A writer that waits keeps further readers out, but for tasks that read it already: those would
+/// wait for themselves. Poisoning is that of [`crate::Mutex`], by a writer that was unwound.
+pub struct RwLock<T: ?Sized> {
+    word: RwWord,
+    /// The task that writes, or [`NOBODY`].
+    writer: AtomicU64,
+    poisoned: AtomicBool,
+    readers_waiting: WaitQueue,
+    writers_waiting: WaitQueue,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: sending the lock sends the value.
+unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
+// SAFETY: readers share the value, so it must be `Sync`; a writer has it alone and may move it to its
+// task, so it must be `Send`.
+unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
+
+impl<T> RwLock<T> {
+    /// A free lock around `value`.
+    pub const fn new(value: T) -> Self {
+        Self {
+            word: RwWord::new(),
+            writer: AtomicU64::new(NOBODY),
+            poisoned: AtomicBool::new(false),
+            readers_waiting: WaitQueue::new(),
+            writers_waiting: WaitQueue::new(),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
+    /// Waits until nobody writes or waits to write, and takes the lock for reading, poisoned or not. A
+    /// safe point if it has to wait.
+    ///
+    /// # Panics
+    ///
+    /// When the current task writes.
+    #[track_caller]
+    pub fn read(&self) -> ReadGuard<'_, T> {
+        if let Some(guard) = self.try_read() {
+            return guard;
+        }
+        self.check_not_writing();
+        task::restart(|| self.read_kickable())
+    }
+
+    /// As [`RwLock::read`].
+    ///
+    /// # Errors
+    ///
+    /// When the task is on hold and would have to wait.
+    pub fn read_kickable(&self) -> Result<ReadGuard<'_, T>, Kicked> {
+        wait_for(&self.readers_waiting, || {
+            self.take_from_ended();
+            self.try_read()
+        })
+    }
+
+    /// Waits until nobody uses the lock, and takes it for writing, poisoned or not. A safe point if it
+    /// has to wait.
+    ///
+    /// # Panics
+    ///
+    /// When the current task reads or writes.
+    #[track_caller]
+    pub fn write(&self) -> WriteGuard<'_, T> {
+        if let Some(guard) = self.try_write() {
+            return guard;
+        }
+        self.check_not_writing();
+        if self.is_read_by_us() {
+            locked_twice("reader-writer lock", type_name::<T>());
+        }
+        task::restart(|| self.write_kickable())
+    }
+
+    /// As [`RwLock::write`].
+    ///
+    /// # Errors
+    ///
+    /// When the task is on hold and would have to wait.
+    pub fn write_kickable(&self) -> Result<WriteGuard<'_, T>, Kicked> {
+        let waiting = WaitingWriter::new(self);
+        let guard = wait_for(&self.writers_waiting, || {
+            self.take_from_ended();
+            self.try_write()
+        });
+        drop(waiting);
+        guard
+    }
+
+    /// Takes the lock for reading if nobody writes or waits to write, poisoned or not.
+    pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
+        if !self.word.try_read(self.is_read_by_us()) {
+            return None;
+        }
+        let held = task::with_current(|task| task.hold_shared(self.address())).unwrap_or(false);
+        Some(ReadGuard {
+            lock: self,
+            held,
+            not_send: PhantomData,
+        })
+    }
+
+    /// Takes the lock for writing if nobody uses it, poisoned or not.
+    pub fn try_write(&self) -> Option<WriteGuard<'_, T>> {
+        if !self.word.try_write() {
+            return None;
+        }
+        self.writer.store(me(), Ordering::Relaxed);
+        Some(WriteGuard {
+            lock: self,
+            unwinding: unwindings(),
+            not_send: PhantomData,
+        })
+    }
+
+    /// The task that writes.
+    #[must_use]
+    pub fn writer(&self) -> Option<TaskId> {
+        let writer = self.writer.load(Ordering::Relaxed);
+        (writer != NOBODY).then_some(TaskId(writer))
+    }
+
+    /// Whether a writer was unwound.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Relaxed)
+    }
+
+    /// Says that the value is right again.
+    pub fn clear_poison(&self) {
+        self.poisoned.store(false, Ordering::Relaxed);
+    }
+
+    /// The value, without locking, since `self` cannot be shared.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// Frees the lock, poisoned, from a writer that has ended without releasing it.
+    fn take_from_ended(&self) {
+        let writer = self.writer.load(Ordering::Relaxed);
+        if writer == NOBODY || task::is_alive(TaskId(writer)) {
+            return;
+        }
+        let relaxed = Ordering::Relaxed;
+        let ours = self
+            .writer
+            .compare_exchange(writer, NOBODY, relaxed, relaxed);
+        if ours.is_ok() {
+            self.poisoned.store(true, Ordering::Relaxed);
+            self.word.end_write();
+        }
+    }
+
+    fn address(&self) -> usize {
+        ptr::from_ref(self).addr()
+    }
+
+    fn is_read_by_us(&self) -> bool {
+        task::with_current(|task| task.holds_shared(self.address())).unwrap_or(false)
+    }
+
+    #[track_caller]
+    fn check_not_writing(&self) {
+        if self.writer.load(Ordering::Relaxed) == me() {
+            locked_twice("reader-writer lock", type_name::<T>());
+        }
+    }
+
+    /// The lock has become free, or freer.
+    fn wake(&self) {
+        if self.word.writers_wait() {
+            self.writers_waiting.wake_one();
+        } else {
+            self.readers_waiting.wake_all();
+        }
+    }
+}
+
+/// Who reads or writes: [`WRITER`] or the number of readers; and how many wait to write.
+pub(crate) struct RwWord {
+    users: AtomicU32,
+    writers_waiting: AtomicU32,
+}
+
+/// `RwWord::users` while somebody writes.
+const WRITER: u32 = u32::MAX;
+
+impl RwWord {
+    pub(crate) const fn new() -> Self {
+        Self {
+            users: AtomicU32::new(0),
+            writers_waiting: AtomicU32::new(0),
+        }
+    }
+
+    /// Adds a reader, one that `overtakes` also when writers wait.
+    pub(crate) fn try_read(&self, overtakes: bool) -> bool {
+        if self.writers_wait() && !overtakes {
+            return false;
+        }
+        let more = |users| (users < WRITER - 1).then(|| users + 1);
+        self.users
+            .fetch_update(Ordering::Acquire, Ordering::SeqCst, more)
+            .is_ok()
+    }
+
+    pub(crate) fn try_write(&self) -> bool {
+        self.users
+            .compare_exchange(0, WRITER, Ordering::Acquire, Ordering::SeqCst)
+            .is_ok()
+    }
+
+    /// Takes a reader off; whether it was the last one.
+    pub(crate) fn end_read(&self) -> bool {
+        self.users.fetch_sub(1, Ordering::SeqCst) == 1
+    }
+
+    pub(crate) fn end_write(&self) {
+        self.users.store(0, Ordering::SeqCst);
+    }
+
+    pub(crate) fn writers_wait(&self) -> bool {
+        self.writers_waiting.load(Ordering::SeqCst) != 0
+    }
+}
+
+/// A task that waits to write. When it gives up, those that it kept out are let in.
+struct WaitingWriter<'a, T: ?Sized>(&'a RwLock<T>);
+
+impl<'a, T: ?Sized> WaitingWriter<'a, T> {
+    fn new(lock: &'a RwLock<T>) -> Self {
+        lock.word.writers_waiting.fetch_add(1, Ordering::SeqCst);
+        Self(lock)
+    }
+}
+
+impl<T: ?Sized> Drop for WaitingWriter<'_, T> {
+    fn drop(&mut self) {
+        if self.0.word.writers_waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.readers_waiting.wake_all();
+        }
+    }
+}
+
+/// The right to read a lock's value. Dropping it gives that up.
+#[must_use]
+pub struct ReadGuard<'a, T: ?Sized> {
+    lock: &'a RwLock<T>,
+    /// Whether the task has noted that it reads.
+    held: bool,
+    /// A guard belongs to the task that made it.
+    not_send: PhantomData<*mut ()>,
+}
+
+// SAFETY: a shared guard gives shared access to the value, no more.
+unsafe impl<T: ?Sized + Sync> Sync for ReadGuard<'_, T> {}
+
+impl<T: ?Sized> ReadGuard<'_, T> {
+    /// Whether a writer was unwound.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.lock.is_poisoned()
+    }
+}
+
+impl<T: ?Sized> Deref for ReadGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: as long as there is a reader, nobody writes.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for ReadGuard<'_, T> {
+    fn drop(&mut self) {
+        if self.held {
+            task::with_current(|task| task.release_shared(self.lock.address()));
+        }
+        if self.lock.word.end_read() {
+            self.lock.wake();
+        }
+    }
+}
+
+/// The right to change a lock's value. Dropping it gives that up.
+#[must_use]
+pub struct WriteGuard<'a, T: ?Sized> {
+    lock: &'a RwLock<T>,
+    /// As in [`crate::MutexGuard`].
+    unwinding: u32,
+    not_send: PhantomData<*mut ()>,
+}
+
+// SAFETY: a shared guard gives shared access to the value, no more.
+unsafe impl<T: ?Sized + Sync> Sync for WriteGuard<'_, T> {}
+
+impl<T: ?Sized> WriteGuard<'_, T> {
+    /// Whether a writer was unwound.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.lock.is_poisoned()
+    }
+}
+
+impl<T: ?Sized> Deref for WriteGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the guard's task has the value alone.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for WriteGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`, and the guard cannot be used otherwise meanwhile.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for WriteGuard<'_, T> {
+    fn drop(&mut self) {
+        if unwindings() > self.unwinding {
+            self.lock.poisoned.store(true, Ordering::Relaxed);
+        }
+        self.lock.writer.store(NOBODY, Ordering::Relaxed);
+        self.lock.word.end_write();
+        self.lock.wake();
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RwLock")
+            .field("writer", &self.writer())
+            .field("poisoned", &self.is_poisoned())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for WriteGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
