@@ -93,6 +93,11 @@ const OPERATIONS: &[Operation] = &[
         measure: tasks::round_trip,
     },
     Operation {
+        name: "ipc-rendezvous",
+        summary: "the same over rendezvous channels, where sending waits for the receiver",
+        measure: tasks::rendezvous_round_trip,
+    },
+    Operation {
         name: "heap",
         summary: "allocate and free 64 bytes",
         measure: memory::heap,
@@ -132,7 +137,7 @@ fn main(arguments: &Arguments) -> ExitCode {
         }
         match (operation.measure)() {
             Ok(cost) if json => rows.push(describe(operation, cost)),
-            Ok(cost) => println!("{:<12} {:>9}  {}", operation.name, cost, operation.summary),
+            Ok(cost) => println!("{:<14} {:>9}  {}", operation.name, cost, operation.summary),
             Err(reason) => {
                 eprintln!("bench: {}: {reason}", operation.name);
                 code = ExitCode::FAILURE;

@@ -2,6 +2,7 @@
 
 use crate::measure::{Outcome, cost, fallible_cost, per};
 use alloc::{format, string::String, sync::Arc};
+use channel::{Receiver, Sender};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) fn yield_now() -> Outcome {
@@ -28,8 +29,18 @@ pub(crate) fn spawn() -> Outcome {
 }
 
 pub(crate) fn round_trip() -> Outcome {
-    let (question, questions) = channel::bounded::<u64>(1);
-    let (answer, answers) = channel::bounded::<u64>(1);
+    trip(channel::bounded(1), channel::bounded(1))
+}
+
+pub(crate) fn rendezvous_round_trip() -> Outcome {
+    trip(channel::rendezvous(), channel::rendezvous())
+}
+
+/// A channel's two ends.
+type Ends = (Sender<u64>, Receiver<u64>);
+
+/// Sends a number to a task by one channel and gets it back by another.
+fn trip((question, questions): Ends, (answer, answers): Ends) -> Outcome {
     let other = task::spawn("bench answer", move || {
         while let Ok(number) = questions.receive() {
             if answer.send(number).is_err() {

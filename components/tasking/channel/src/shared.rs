@@ -1,0 +1,357 @@
+//! A channel, as both of its sides see it.
+
+use crate::{
+    Closed, TryReceiveError, TrySendError,
+    state::{OfferNumber, Side, State, Taken},
+};
+use alloc::sync::Arc;
+use core::{mem, sync::atomic::AtomicUsize};
+use cpu::IrqMutex;
+use task::{Kicked, Task, Waiter};
+use wait_queue::Chosen;
+
+pub(crate) struct Shared<T> {
+    state: IrqMutex<State<T>>,
+    pub(crate) senders: AtomicUsize,
+    pub(crate) receivers: AtomicUsize,
+}
+
+/// How a wait ended.
+enum Waited {
+    /// Look again.
+    Woken,
+    /// The time is over.
+    Late,
+}
+
+impl<T> Shared<T> {
+    pub(crate) fn new(limit: usize, room: usize) -> Arc<Self> {
+        Arc::new(Self {
+            state: IrqMutex::new(State::new(limit, room)),
+            senders: AtomicUsize::new(1),
+            receivers: AtomicUsize::new(1),
+        })
+    }
+
+    /// Ends the channel.
+    pub(crate) fn close(&self) {
+        let (senders, receivers) = {
+            let mut state = self.state.lock();
+            state.close();
+            (state.senders.take(), state.receivers.take())
+        };
+        senders.wake_all();
+        receivers.wake_all();
+        loop {
+            let offering = self.state.lock().next_offering();
+            match offering {
+                Some(sender) => sender.wake(),
+                None => return,
+            }
+        }
+    }
+
+    /// Drops what nobody will receive.
+    pub(crate) fn clear(&self) {
+        let values = self.state.lock().clear();
+        drop(values); // Not under the lock: that may run anybody's code.
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().len()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().is_closed()
+    }
+
+    #[inline]
+    pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        let mut value = value;
+        loop {
+            let mut state = self.state.lock();
+            match state.put(value) {
+                Ok(receiver) => {
+                    drop(state);
+                    wake(receiver);
+                    return Ok(());
+                }
+                Err(TrySendError::Full(back)) if state.is_out_of_room() => {
+                    let room = state.room();
+                    let lacks_memory = state.can_send();
+                    drop(state);
+                    if !lacks_memory || !self.enlarge(room) {
+                        return Err(TrySendError::Full(back));
+                    }
+                    value = back;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Makes room for more than `room` values; whether it could: an interrupt handler does not ask for
+    /// memory.
+    #[cold]
+    #[inline(never)]
+    fn enlarge(&self, room: usize) -> bool {
+        if cpu::interrupt_nesting() > 0 {
+            return false;
+        }
+        let larger = State::new(0, room.saturating_mul(2).max(4));
+        let smaller = self.state.lock().enlarge(larger);
+        drop(smaller);
+        true
+    }
+
+    #[inline]
+    pub(crate) fn try_receive(&self) -> Result<T, TryReceiveError> {
+        let mut state = self.state.lock();
+        let taken = state.take();
+        let closed = state.is_closed();
+        drop(state);
+        match taken {
+            Some(taken) => Ok(received(taken)),
+            None if closed => Err(TryReceiveError::Closed),
+            None => Err(TryReceiveError::Empty),
+        }
+    }
+
+    /// Receives the next value, waiting for it; `None` when it did not come in time.
+    #[inline]
+    pub(crate) fn receive(
+        &self,
+        deadline_ns: Option<u64>,
+    ) -> Result<Result<T, TryReceiveError>, Kicked> {
+        let waited = task::with_current(|me| {
+            loop {
+                let mut state = self.state.lock();
+                if let Some(taken) = state.take() {
+                    if me.is_queued() {
+                        state.receivers.remove_task(me);
+                    }
+                    drop(state);
+                    return Ok(Ok(received(taken)));
+                }
+                if state.is_closed() {
+                    state.receivers.remove_task(me);
+                    return Ok(Err(TryReceiveError::Closed));
+                }
+                let sender = state.expect_value(Chosen::Task(Arc::clone(me)));
+                drop(state);
+                wake(sender);
+                if let Waited::Late = self.wait(Side::Receive, me, deadline_ns)? {
+                    return Ok(self.try_receive());
+                }
+            }
+        });
+        // Before there are tasks only an interrupt handler can send.
+        waited.unwrap_or_else(|| Ok(self.poll_receive()))
+    }
+
+    #[cold]
+    fn poll_receive(&self) -> Result<T, TryReceiveError> {
+        loop {
+            match self.try_receive() {
+                Err(TryReceiveError::Empty) => core::hint::spin_loop(),
+                result => return result,
+            }
+        }
+    }
+
+    /// Sends what is in `value`, waiting for room; it stays there when the channel is closed.
+    pub(crate) fn send(&self, value: &mut Option<T>) -> Result<Result<(), Closed>, Kicked> {
+        loop {
+            let Some(taken) = value.take() else {
+                return Ok(Ok(()));
+            };
+            match self.try_send(taken) {
+                Ok(()) => return Ok(Ok(())),
+                Err(TrySendError::Closed(back)) => {
+                    *value = Some(back);
+                    return Ok(Err(Closed));
+                }
+                Err(TrySendError::Full(back)) => *value = Some(back),
+            }
+            let waited = task::with_current(|me| {
+                if self.state.lock().meets() {
+                    return self.offer_and_wait(me, value);
+                }
+                let mut state = self.state.lock();
+                if state.can_send() {
+                    state.senders.remove_task(me);
+                    return Ok(());
+                }
+                state.senders.push_task(Arc::clone(me));
+                drop(state);
+                self.wait(Side::Send, me, None)?;
+                if me.is_queued() {
+                    self.state.lock().senders.remove_task(me);
+                }
+                Ok(())
+            });
+            waited.unwrap_or(Ok(()))?;
+        }
+    }
+
+    /// Offers what is in `value`, until it is received; it is there again when it is not.
+    fn offer_and_wait(&self, me: &Arc<Task>, value: &mut Option<T>) -> Result<(), Kicked> {
+        let waiting = || Chosen::Task(Arc::clone(me));
+        let Some(number) = self.offer(value, waiting) else {
+            return Ok(());
+        };
+        let offer = Offered {
+            shared: self,
+            number,
+            value,
+        };
+        loop {
+            if !me.must_leave() {
+                task::block();
+            }
+            task::safe_point();
+            if task::kicked() {
+                return Err(Kicked); // Dropping the offer withdraws it, unless it was received.
+            }
+            let mut state = self.state.lock();
+            let closed = state.is_closed();
+            let open = state.renew(number, waiting);
+            drop(state);
+            if !open {
+                mem::forget(offer);
+                return Ok(());
+            }
+            if closed {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Offers what is in `value` to whoever waits or comes; `None` when the channel is closed.
+    pub(crate) fn offer(
+        &self,
+        value: &mut Option<T>,
+        sender: impl FnOnce() -> Chosen,
+    ) -> Option<OfferNumber> {
+        let mut sender = Some(sender);
+        loop {
+            let mut state = self.state.lock();
+            if state.is_closed() {
+                return None;
+            }
+            if state.is_out_of_room() {
+                let room = state.room();
+                drop(state);
+                self.enlarge(room);
+                continue;
+            }
+            let number = state.offer(value.take()?, sender.take().map(|sender| sender()));
+            let receiver = state.receivers.pop();
+            drop(state);
+            wake(receiver);
+            return Some(number);
+        }
+    }
+
+    /// Whether an offer is still open; then `sender` is told when it is received, or the channel closed.
+    pub(crate) fn renew(&self, number: OfferNumber, sender: impl FnOnce() -> Chosen) -> bool {
+        self.state.lock().renew(number, sender)
+    }
+
+    /// Takes an offer back; `None` when it has been received.
+    pub(crate) fn withdraw(&self, number: OfferNumber) -> Option<T> {
+        self.state.lock().withdraw(number)
+    }
+
+    /// Whether values go from hand to hand.
+    pub(crate) fn meets(&self) -> bool {
+        self.state.lock().meets()
+    }
+
+    /// Blocks the current task, which is in a queue, until it is chosen.
+    #[inline]
+    fn wait(&self, side: Side, me: &Arc<Task>, deadline_ns: Option<u64>) -> Result<Waited, Kicked> {
+        let queued = Queued {
+            shared: self,
+            side,
+            me,
+        };
+        if !me.must_leave() {
+            task::block_until(deadline_ns);
+        }
+        if me.must_leave() {
+            task::safe_point();
+            if task::kicked() {
+                return Err(Kicked);
+            }
+        }
+        if deadline_ns.is_some_and(|deadline_ns| task::now_ns() >= deadline_ns) {
+            return Ok(Waited::Late);
+        }
+        // In the queue or chosen, it looks again.
+        mem::forget(queued);
+        Ok(Waited::Woken)
+    }
+
+    /// Whether an operation of this side would not wait.
+    pub(crate) fn is_ready(&self, side: Side) -> bool {
+        let state = self.state.lock();
+        match side {
+            Side::Send => state.can_send(),
+            Side::Receive => state.can_receive(),
+        }
+    }
+
+    /// Has `waiter` woken when an operation of this side might not wait.
+    pub(crate) fn enlist(&self, side: Side, waiter: &Arc<Waiter>) {
+        let sender = self.state.lock().enlist(side, waiter);
+        wake(sender);
+    }
+
+    /// Has it woken no more.
+    pub(crate) fn delist(&self, side: Side, waiter: &Waiter) {
+        let other = self.state.lock().leave_other(side, waiter);
+        wake(other);
+    }
+}
+
+#[inline]
+fn wake(chosen: Option<Chosen>) {
+    if let Some(chosen) = chosen {
+        chosen.wake();
+    }
+}
+
+#[inline]
+fn received<T>((value, sender): Taken<T>) -> T {
+    wake(sender);
+    value
+}
+
+/// A task in one of a channel's queues, or chosen. Dropping it takes it out, and lets somebody else be
+/// chosen if the task was and will not look.
+struct Queued<'a, T> {
+    shared: &'a Shared<T>,
+    side: Side,
+    me: &'a Task,
+}
+
+impl<T> Drop for Queued<'_, T> {
+    fn drop(&mut self) {
+        let other = self.shared.state.lock().leave(self.side, self.me);
+        wake(other);
+    }
+}
+
+/// A value that is offered. Dropping it takes the value back.
+struct Offered<'a, T> {
+    shared: &'a Shared<T>,
+    number: OfferNumber,
+    value: &'a mut Option<T>,
+}
+
+impl<T> Drop for Offered<'_, T> {
+    fn drop(&mut self) {
+        *self.value = self.shared.withdraw(self.number);
+    }
+}

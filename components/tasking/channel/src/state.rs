@@ -1,0 +1,246 @@
+//! What a channel holds, under its lock: nothing here waits, wakes, allocates or drops a value.
+
+use crate::TrySendError;
+use alloc::{collections::VecDeque, sync::Arc};
+use task::{Task, Waiter};
+use wait_queue::{Chosen, Waiters};
+
+/// Values, and who waits for what about them.
+pub(crate) struct State<T> {
+    values: VecDeque<T>,
+    /// Most values that wait without their sender.
+    limit: usize,
+    /// In a rendezvous channel, what each value's sender waits with.
+    offers: VecDeque<Offer>,
+    /// Offers made so far.
+    offered: u64,
+    closed: bool,
+    /// Those who wait for room, or in a rendezvous channel for somebody who receives.
+    pub(crate) senders: Waiters,
+    /// Those who wait for a value.
+    pub(crate) receivers: Waiters,
+}
+
+/// A value in a rendezvous channel belongs to its sender until it is received.
+struct Offer {
+    number: OfferNumber,
+    /// Whom to tell that it was received; nobody for one that was sent to somebody who waited.
+    sender: Option<Chosen>,
+}
+
+/// Which offer of its channel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OfferNumber(u64);
+
+/// What was taken, and who is to be woken for it.
+pub(crate) type Taken<T> = (T, Option<Chosen>);
+
+impl<T> State<T> {
+    /// No values, with memory for `room`, and of which `limit` may wait.
+    pub(crate) fn new(limit: usize, room: usize) -> Self {
+        let meets = limit == 0;
+        Self {
+            values: VecDeque::with_capacity(room),
+            limit,
+            offers: VecDeque::with_capacity(if meets { room } else { 0 }),
+            offered: 0,
+            closed: false,
+            senders: Waiters::new(),
+            receivers: Waiters::new(),
+        }
+    }
+
+    /// Whether values go from hand to hand.
+    pub(crate) const fn meets(&self) -> bool {
+        self.limit == 0
+    }
+
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(crate) const fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// How many values can be in it without more memory.
+    pub(crate) fn room(&self) -> usize {
+        self.values.capacity()
+    }
+
+    /// Whether a value could only be put in with more memory.
+    pub(crate) fn is_out_of_room(&self) -> bool {
+        self.values.len() == self.values.capacity()
+    }
+
+    /// How many values are in it.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there is a value to be received, or never will be.
+    pub(crate) fn can_receive(&self) -> bool {
+        !self.values.is_empty() || self.closed
+    }
+
+    /// Whether a value could be sent now, or never.
+    pub(crate) fn can_send(&self) -> bool {
+        self.closed || self.values.len() < self.limit || self.meets() && !self.receivers.is_empty()
+    }
+
+    /// Moves what is in it to `larger`, whose memory it has from now on; gives back the old.
+    pub(crate) fn enlarge(&mut self, mut larger: Self) -> Self {
+        if larger.room() > self.room() {
+            larger.values.append(&mut self.values);
+            larger.offers.append(&mut self.offers);
+            core::mem::swap(&mut self.values, &mut larger.values);
+            core::mem::swap(&mut self.offers, &mut larger.offers);
+        }
+        larger
+    }
+
+    /// Puts a value in if there is room or somebody who waits for one; who that is.
+    #[inline]
+    pub(crate) fn put(&mut self, value: T) -> Result<Option<Chosen>, TrySendError<T>> {
+        if self.closed {
+            return Err(TrySendError::Closed(value));
+        }
+        if self.values.len() < self.limit {
+            if self.is_out_of_room() {
+                return Err(TrySendError::Full(value));
+            }
+            self.values.push_back(value);
+            return Ok(self.receivers.pop());
+        }
+        if !self.meets() || self.is_out_of_room() {
+            return Err(TrySendError::Full(value));
+        }
+        match self.receivers.pop() {
+            Some(receiver) => {
+                self.offer(value, None);
+                Ok(Some(receiver))
+            }
+            None => Err(TrySendError::Full(value)),
+        }
+    }
+
+    /// Puts a value in that stays its sender's until it is received. There must be room.
+    pub(crate) fn offer(&mut self, value: T, sender: Option<Chosen>) -> OfferNumber {
+        let number = OfferNumber(self.offered);
+        self.offered += 1;
+        self.values.push_back(value);
+        self.offers.push_back(Offer { number, sender });
+        number
+    }
+
+    /// Whether an offer is still there; if so, `sender` is told.
+    pub(crate) fn renew(&mut self, number: OfferNumber, sender: impl FnOnce() -> Chosen) -> bool {
+        let offer = self.offers.iter_mut().find(|offer| offer.number == number);
+        let found = offer.is_some();
+        if let Some(offer) = offer {
+            offer.sender.get_or_insert_with(sender);
+        }
+        found
+    }
+
+    /// Takes an offer back; `None` when it has been received.
+    pub(crate) fn withdraw(&mut self, number: OfferNumber) -> Option<T> {
+        let at = self.offers.iter().position(|it| it.number == number)?;
+        self.offers.remove(at);
+        self.values.remove(at)
+    }
+
+    /// Takes out the first value, and says who waited for that.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Taken<T>> {
+        let value = self.values.pop_front()?;
+        let sender = if self.meets() {
+            self.offers.pop_front().and_then(|offer| offer.sender)
+        } else {
+            self.senders.pop()
+        };
+        Some((value, sender))
+    }
+
+    /// Takes out all values that belong to no sender.
+    pub(crate) fn clear(&mut self) -> VecDeque<T> {
+        if self.meets() {
+            VecDeque::new()
+        } else {
+            core::mem::take(&mut self.values)
+        }
+    }
+
+    /// Somebody is about to wait for a value; who waits for that.
+    #[inline]
+    pub(crate) fn expect_value(&mut self, receiver: Chosen) -> Option<Chosen> {
+        match receiver {
+            Chosen::Task(task) => self.receivers.push_task(task),
+            Chosen::Other(waiter) => self.receivers.push(waiter),
+        }
+        if self.meets() {
+            self.senders.pop()
+        } else {
+            None
+        }
+    }
+
+    /// Takes the sender of an offer that is still there; for who closes the channel.
+    pub(crate) fn next_offering(&mut self) -> Option<Chosen> {
+        self.offers.iter_mut().find_map(|offer| offer.sender.take())
+    }
+}
+
+/// One of a channel's sides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Send,
+    Receive,
+}
+
+impl<T> State<T> {
+    fn queue(&mut self, side: Side) -> &mut Waiters {
+        match side {
+            Side::Send => &mut self.senders,
+            Side::Receive => &mut self.receivers,
+        }
+    }
+
+    /// Takes a task out of the queue of its side. If it has been chosen and something is there that
+    /// it was chosen for, somebody else is.
+    pub(crate) fn leave(&mut self, side: Side, task: &Task) -> Option<Chosen> {
+        if self.queue(side).remove_task(task) {
+            None
+        } else {
+            self.choose_again(side)
+        }
+    }
+
+    /// The same for somebody else.
+    pub(crate) fn leave_other(&mut self, side: Side, waiter: &Waiter) -> Option<Chosen> {
+        if self.queue(side).remove(waiter) {
+            None
+        } else {
+            self.choose_again(side)
+        }
+    }
+
+    fn choose_again(&mut self, side: Side) -> Option<Chosen> {
+        match side {
+            Side::Send if self.can_send() => self.senders.pop(),
+            Side::Receive if self.can_receive() => self.receivers.pop(),
+            _ => None,
+        }
+    }
+
+    /// Adds somebody who is no blocked task; who waits for that.
+    pub(crate) fn enlist(&mut self, side: Side, waiter: &Arc<Waiter>) -> Option<Chosen> {
+        match side {
+            Side::Send => {
+                self.senders.push(Arc::clone(waiter));
+                None
+            }
+            Side::Receive => self.expect_value(Chosen::Other(Arc::clone(waiter))),
+        }
+    }
+}
