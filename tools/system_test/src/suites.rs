@@ -12,6 +12,7 @@ mod run;
 mod second_port;
 mod shell;
 pub(crate) mod swap;
+mod sync;
 mod tasks;
 mod tutorial;
 
@@ -30,6 +31,7 @@ pub(crate) const ALL: &[Suite] = &[
     second_port::SUITE,
     objects::SUITE,
     swap::SUITE,
+    sync::SUITE,
     tasks::SUITE,
     replace::EDITS,
     commands::SUITE,
