@@ -117,6 +117,11 @@ const OPERATIONS: &[Operation] = &[
         summary: "unwind over 50 frames, each with a drop",
         measure: unwinding::fifty_drops,
     },
+    Operation {
+        name: "demangle",
+        summary: "demangle six names: work inside other crates",
+        measure: services::demangle,
+    },
 ];
 
 fn main(arguments: &Arguments) -> ExitCode {

@@ -3,6 +3,7 @@
 use crate::measure::{Cost, Outcome, cost, fallible_cost};
 use alloc::{format, string::String, sync::Arc, vec};
 use application::ExitCode;
+use core::fmt::{self, Write as _};
 use core::hint::black_box;
 use task::NullStreams;
 
@@ -25,6 +26,31 @@ pub(crate) fn application() -> Outcome {
             Ok(ExitCode::SUCCESS) => Ok(()),
             Ok(ExitCode(code)) => Err(format!("hello ended with {code}")),
             Err(error) => Err(format!("{error}")),
+        }
+    })
+}
+
+/// Names as the compiler mangles them (generic, nested, long), as `symbols` reads thousands of.
+const MANGLED: [&str; 6] = [
+    "_RNvMs0_NtCs1234_8mappings5spaceNtB5_5Space3map",
+    "_RINvNtCs1234_4core3ptr13drop_in_placeINtNtCs5678_5alloc3vec3VecNtNtB4_6string6StringEECs9_5shell",
+    "_RNvXs3_NtCs1234_6frames5rangeNtB5_10FrameRangeNtNtNtCs5678_4core3ops4drop4Drop4drop",
+    "_RNCNvNtCs1234_6loader4load4load0B5_",
+    "_RINvNtNtCs1234_4core5slice4sort6driftTyyjENCNvCs5678_5bench4main0EB2_",
+    "_ZN4core3fmt9Formatter12pad_integral17h0123456789abcdefE",
+];
+
+/// Work of other crates: names are demangled into a text by `rustc_demangle`, `core` and `alloc`.
+pub(crate) fn demangle() -> Outcome {
+    let mut text = String::with_capacity(1024);
+    fallible_cost(50, || {
+        text.clear();
+        for name in MANGLED {
+            write!(text, "{:#} ", rustc_demangle::demangle(black_box(name)))?;
+        }
+        match text.contains("Space>::map drop_in_place") || text.contains("core::fmt") {
+            true => Ok(()),
+            false => Err(fmt::Error),
         }
     })
 }

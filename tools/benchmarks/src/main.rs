@@ -41,6 +41,8 @@ fn measure() -> Result<(), RunnerError> {
     let mut instructions = strake::measure(true)?;
     progress("this system, booted by GRUB");
     instructions.join(strake::boot_by_grub()?);
+    progress("this system, linked at run time and statically");
+    instructions.join(strake::to_static()?);
     progress("this system, by the host's clock");
     let mut nanoseconds = strake::measure(false)?;
     let linux = match compare(&mut instructions, &mut nanoseconds) {

@@ -124,7 +124,13 @@ impl Cache {
 
     fn object(&self, unit: &Unit) -> Result<Cached> {
         let library = files::read(&unit.library)?;
-        let objects = rlib::objects(&unit.crate_name, &library)?;
+        let mut objects = rlib::objects(&unit.crate_name, &library)?;
+        let own = objects.len();
+        let others = unit.linked_in.iter().map(|path| files::read(path));
+        let others = others.collect::<Result<Vec<_>>>()?;
+        for other in &others {
+            objects.extend(rlib::objects(&unit.crate_name, other)?);
+        }
         let key = self.key(unit, &objects);
         let file = |ending: &str| self.folder.join(format!("{key}.{ending}"));
         let (object, debug, known) = (file("o"), file("debug.o"), file("json"));
@@ -139,7 +145,7 @@ impl Cache {
         }
         self.merger
             .merge(&unit.name, &objects, &self.folder.join(&key), &debug)?;
-        let compiled = match &objects[..] {
+        let compiled = match &objects[..own] {
             _ if unit.flags & metadata::PREBUILT != 0 => None,
             [only] => Some(only.bytes),
             several => {
@@ -152,6 +158,7 @@ impl Cache {
             version: &unit.version,
             flags: unit.flags,
             toolchain: self.toolchain,
+            alone: unit.linked_in.is_empty(),
         };
         let processed = process(&files::read(&debug)?, compiled, &description)?;
         files::write_if_changed(&object, &processed.bytes)?;

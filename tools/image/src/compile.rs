@@ -8,7 +8,7 @@ use crate::{
     manifest::Manifest,
     rlib,
     toolchain::{Toolchain, allocator_prefix},
-    unit::{Unit, default_units, unit},
+    unit::{Unit, default_units, statically_linked_units, unit},
     workspace::{Folder, Package, Workspace},
 };
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,7 @@ impl Compilation<'_> {
         let libraries = invocation.run(&self.packages(), &[], progress)?;
         let mut units = default_units(self.workspace, self.manifest, self.toolchain, &libraries)?;
         if !self.options.objects_only {
+            units.extend(statically_linked_units(self.manifest, &units));
             for (variant, crates) in &self.manifest.alternates {
                 let found = crates
                     .iter()

@@ -80,6 +80,7 @@ impl Sample {
             version: "0.1.0",
             flags: metadata::FIRST_PARTY,
             toolchain: toolchain.id,
+            alone: true,
         };
         process(
             &fs::read(&merged).unwrap(),

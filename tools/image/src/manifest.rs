@@ -22,6 +22,10 @@ pub struct Manifest {
     /// Second builds: the name of the variant (and of the cargo feature), and the crates.
     #[serde(default)]
     pub alternates: BTreeMap<String, Vec<String>>,
+    /// Applications of which there is a second object with crates that they use linked into it, to
+    /// be compared with linking at run time.
+    #[serde(default)]
+    pub statically_linked: BTreeMap<String, Vec<String>>,
     /// What the user types.
     #[serde(default)]
     pub commands: BTreeMap<String, Command>,
@@ -101,6 +105,7 @@ impl Manifest {
         for (variant, crates) in extra.alternates {
             self.alternates.entry(variant).or_default().extend(crates);
         }
+        self.statically_linked.extend(extra.statically_linked);
         self.commands.extend(extra.commands);
         self.packages.extend(extra.packages);
     }
@@ -138,6 +143,11 @@ impl Manifest {
             .values()
             .flatten()
             .map(|name| (name.as_str(), "[alternates]".into()));
+        let statically_linked = self
+            .statically_linked
+            .iter()
+            .flat_map(|(name, crates)| crates.iter().chain([name]))
+            .map(|name| (name.as_str(), "[statically_linked]".into()));
         let commands = self
             .commands
             .iter()
@@ -146,6 +156,7 @@ impl Manifest {
             .chain(session)
             .chain(grants)
             .chain(alternates)
+            .chain(statically_linked)
             .chain(commands)
     }
 }

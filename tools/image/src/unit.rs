@@ -11,6 +11,9 @@ use crate::{
 use linker::format::metadata;
 use std::{collections::BTreeMap, path::PathBuf};
 
+/// The variant of an object with what it uses linked in.
+const STATIC: &str = "static";
+
 /// A crate in one build variant.
 #[derive(Clone, Debug)]
 pub struct Unit {
@@ -24,6 +27,8 @@ pub struct Unit {
     pub version: String,
     /// Its library.
     pub library: PathBuf,
+    /// Libraries that are linked into its object.
+    pub linked_in: Vec<PathBuf>,
     /// Flags of the metadata that follow from the manifest.
     pub flags: u32,
     /// Whether it may use `unsafe` although the manifest does not name it.
@@ -73,6 +78,7 @@ pub fn default_units(
             crate_name: name.to_owned(),
             version: toolchain.release.clone(),
             library: toolchain.prebuilt(name)?,
+            linked_in: Vec::new(),
             flags: metadata::PREBUILT,
             lacks_grant: false,
             root: false,
@@ -80,6 +86,23 @@ pub fn default_units(
     }
     units.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(units)
+}
+
+/// Of applications that the manifest names, units with what they use linked in.
+pub fn statically_linked_units(manifest: &Manifest, units: &[Unit]) -> Vec<Unit> {
+    let find = |name: &String| units.iter().find(|unit| unit.name == *name);
+    // What is not found is reported with the manifest's other unknown names.
+    let wanted = manifest.statically_linked.iter();
+    wanted
+        .filter_map(|(name, crates)| {
+            let libraries = crates.iter().filter_map(find);
+            Some(Unit {
+                variant: STATIC.to_owned(),
+                linked_in: libraries.map(|unit| unit.library.clone()).collect(),
+                ..find(name)?.clone()
+            })
+        })
+        .collect()
 }
 
 /// The unit of `package` in a variant.
@@ -102,6 +125,7 @@ pub fn unit(
         crate_name: package.crate_name.clone(),
         version: package.version.clone(),
         library,
+        linked_in: Vec::new(),
         flags: standing.flags,
         lacks_grant: standing.violates,
         root,
