@@ -38,6 +38,8 @@ const RESERVE: u64 = 4 * PAGE_SIZE;
 pub struct Stack {
     /// Reserve and stack.
     memory: Mapping,
+    /// Whether the reserve is mapped.
+    overflowed: bool,
 }
 
 /// Why there is no stack, or no reserve.
@@ -75,7 +77,10 @@ impl Stack {
         }
         // The reserve is never mapped, so that no CPU has to forget it.
         let memory = Mapping::allocate_with_kept(size as u64, RESERVE).map_err(error)?;
-        Ok(Self { memory })
+        Ok(Self {
+            memory,
+            overflowed: false,
+        })
     }
 
     /// Keeps the stack at hand for another task, if there are not enough such.
@@ -112,6 +117,7 @@ impl Stack {
     /// When it is mapped already: then the reserve has overflowed, too.
     pub fn map_reserve(&mut self) -> Result<(), StackError> {
         let reserve = self.reserve();
+        self.overflowed = true;
         self.memory
             .unkeep(reserve)
             .map_err(|reason| self.reserve_error(reason))
@@ -119,9 +125,12 @@ impl Stack {
 
     /// Unmaps the reserve again, when nothing uses it any more. Does nothing when it is not mapped.
     pub fn unmap_reserve(&mut self) {
-        let reserve = self.reserve();
-        // The one error is that the reserve is not mapped, which is what is wanted.
-        let _ = self.memory.keep(reserve);
+        if self.overflowed {
+            let reserve = self.reserve();
+            // The one error is that the reserve is not mapped, which is what is wanted.
+            let _ = self.memory.keep(reserve);
+            self.overflowed = false;
+        }
     }
 
     fn reserve(&self) -> VirtualRange {
