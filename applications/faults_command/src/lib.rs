@@ -37,10 +37,22 @@ fn main(arguments: &Arguments) -> ExitCode {
             function,
             offset,
             failure,
+            number,
+            cpu,
+            version,
+            location,
+            action,
             ..
         } = record;
-        println!("task {task} ({task_name}): {failure}");
-        println!("    in {function}+{offset:#x} of {component}");
+        println!("{number}: task {task} ({task_name}) on {cpu}: {failure}");
+        println!("    in {function}+{offset:#x} of {component} {version}");
+        if !location.as_str().is_empty() {
+            println!("    at {location}");
+        }
+        match record.recovery_ns {
+            Some(time) => println!("    {} after {} µs", action.as_str(), time / 1000),
+            None => println!("    {}", action.as_str()),
+        }
     }
     println!("{total} faults since the system's start");
     ExitCode::SUCCESS
@@ -48,13 +60,21 @@ fn main(arguments: &Arguments) -> ExitCode {
 
 fn describe(record: &FaultRecord) -> Json {
     Json::object([
+        ("number", record.number.into()),
         ("time_ns", record.time_ns.into()),
+        ("cpu", record.cpu.0.into()),
         ("task", record.task.0.into()),
         ("name", record.task_name.as_str().into()),
         ("component", record.component.as_str().into()),
+        ("version", record.version.as_str().into()),
         ("function", record.function.as_str().into()),
         ("offset", record.offset.into()),
+        ("location", record.location.as_str().into()),
+        ("in_interrupt_handler", record.in_interrupt_handler.into()),
         ("vector", record.vector().map(u32::from).into()),
         ("failure", Json::text(&record.failure)),
+        ("action", record.action.as_str().into()),
+        ("recovered", record.recovery_ns.is_some().into()),
+        ("recovery_ns", record.recovery_ns.into()),
     ])
 }

@@ -94,6 +94,7 @@ fn describe_leak(leak: &Leak) -> Json {
     Json::object([
         ("task", leak.task.0.into()),
         ("failed_drops", leak.failed_drops.into()),
+        ("interrupted", leak.interrupted.into()),
         ("stack_bytes", leak.stack_bytes.into()),
     ])
 }

@@ -15,7 +15,9 @@ const MACHINE_CHECK: u8 = 18;
 
 /// Handles an exception: makes the task that caused it report and unwind when this returns.
 ///
-/// Interrupts are off. Nothing here waits: the interrupted code may hold any lock.
+/// Interrupts are off. Nothing here waits: the interrupted code may hold any lock. If it had interrupts
+/// off, its callers' guards release what they hold while the task is unwound, and what the interrupted
+/// function held itself can be taken over once the task has arrived (see `cpu::IrqMutex`).
 pub(crate) fn handle(frame: &mut TrapFrame) {
     let vector = frame.vector();
     if vector == NON_MASKABLE_INTERRUPT {
@@ -27,30 +29,34 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
         ));
         return;
     }
-    match vector {
-        DOUBLE_FAULT | MACHINE_CHECK => {
-            symbol::end_system(&failure_of(frame), Origin::Interrupted(frame), None)
-        }
-        _ => {}
-    }
     let failure = failure_of(frame);
+    if vector == MACHINE_CHECK {
+        // What the hardware knows of itself is not to be trusted any more.
+        symbol::end_system(&failure, Origin::Interrupted(frame), None);
+    }
     if cpu::interrupt_nesting() > 0 {
         // A device's handler: it ends, and the interrupted task goes on.
         report::interrupted(frame, &failure);
+        if !frame.on_interrupted_stack() {
+            // Its stack pointer is wild.
+            interrupts::abandon_handler();
+        }
         unwinder::unwind_from(frame, failure);
     }
+    // With interrupts off it may have been the scheduler, between two tasks.
+    task::settle_switch(frame.rsp);
     let overflow = matches!(failure, Failure::StackOverflow { .. });
-    if !unwinder::can_catch() || (!frame.interrupts_enabled() && !overflow) {
-        // With interrupts off, a lock is held that the faulting function itself may own: its drops
-        // do not run, and the lock would never be released.
-        symbol::end_system(&failure, Origin::Interrupted(frame), None);
-    }
     // Without room on the interrupted stack there is none for the report, either.
-    let short = overflow || !frame.on_interrupted_stack();
-    let ends = if short && !map_reserve() && overflow {
-        unwinder::leap_interrupted(frame, failure)
+    let room = !overflow && frame.on_interrupted_stack() || map_reserve();
+    let report: Option<unwinder::Report> = Some(report::interrupted);
+    let ends = if vector == DOUBLE_FAULT || !unwinder::is_on_stack(frame.rsp) {
+        // What a stack pointer that has gone wild leads to is nobody's stack, and after a double fault
+        // the interrupted registers mean nothing.
+        unwinder::leap_interrupted(frame, failure, report)
+    } else if overflow && !room {
+        unwinder::leap_interrupted(frame, failure, report)
     } else {
-        unwinder::report_and_unwind(frame, failure, Some(report::interrupted))
+        unwinder::report_and_unwind(frame, failure, report)
     };
     if !ends {
         symbol::end_system(&failure_of(frame), Origin::Interrupted(frame), None);

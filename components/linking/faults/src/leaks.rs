@@ -12,6 +12,8 @@ pub struct Leak {
     pub task: TaskId,
     /// Drops that were skipped because one before them in the same frame failed.
     pub failed_drops: u32,
+    /// Functions that were hit by an exception themselves and ran no drop of their own.
+    pub interrupted: u32,
     /// Bytes of stack whose values were not dropped because it could not be walked.
     pub stack_bytes: u64,
 }
@@ -24,6 +26,12 @@ impl fmt::Display for Leak {
                 f,
                 "{} drops failed, each with the rest of its frame",
                 self.failed_drops
+            )
+        } else if self.interrupted > 0 {
+            write!(
+                f,
+                "{} functions were interrupted by an exception and dropped nothing of their own",
+                self.interrupted
             )
         } else {
             write!(
@@ -38,7 +46,8 @@ impl fmt::Display for Leak {
 /// What faults could not drop, as far as it is kept.
 ///
 /// Empty when every drop of every fault has run. What a function owned that faulted *itself*, at an
-/// instruction that is no call, is not dropped either, and nothing tells how much that was.
+/// instruction that is no call, is not dropped either; such functions are counted, as far as they have
+/// anything to drop at all.
 #[must_use]
 pub fn leaks() -> Vec<Leak> {
     let losses = unwinder::losses();
@@ -48,11 +57,16 @@ pub fn leaks() -> Vec<Leak> {
             let leak = Leak {
                 task: loss.task,
                 failed_drops: 0,
+                interrupted: 0,
                 stack_bytes: 0,
             };
             match loss.kind {
                 LossKind::FailedDrops { count } => Leak {
                     failed_drops: count,
+                    ..leak
+                },
+                LossKind::Interrupted { count } => Leak {
+                    interrupted: count,
                     ..leak
                 },
                 LossKind::Stack { bytes } => Leak {

@@ -4,8 +4,7 @@
 //! [`task::Failure`], tells about it once (one block on the task's error output, a line in the log,
 //! a [`FaultRecord`]), and has the task unwound to its innermost catch. What cannot be ended that
 //! way ends the system, by raw output on the first serial port and a failing exit status: a fault
-//! before there are tasks or outside of any catch, one with interrupts off (a lock of the system's
-//! is half way), a double fault, a machine check.
+//! of the flow that boots, outside of any catch, and a machine check.
 //!
 //! Principles: a report neither waits for a lock that the faulter may hold nor needs memory that the
 //! faulter may have used up; a fault in a report is told in one raw line and never reported again;
@@ -29,8 +28,11 @@ mod symbol;
 use component::{Handover, StartError};
 
 pub use leaks::{Leak, leaks, total_leaks};
-pub use provoke::{Provocation, UnknownProvocation, leaf_fault_runs_drops, provoke};
-pub use record::{FaultRecord, records, total_records};
+pub use provoke::{
+    Provocation, UnknownProvocation, fault_in_interrupt_handler, leaf_fault_runs_drops,
+    locked_in_vain, provoke,
+};
+pub use record::{Action, FaultRecord, note_action, records, total_records};
 
 component::component! { start: start }
 
@@ -38,6 +40,7 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
     report::set_up();
     frames::set_reserve_right(may_use_reserve);
     interrupts::set_exception_handler(exception::handle);
+    unwinder::set_arrival_listener(record::arrived);
     Ok(())
 }
 

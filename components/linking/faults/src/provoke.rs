@@ -9,6 +9,7 @@ use core::{
     str::FromStr,
     sync::atomic::{AtomicU32, Ordering},
 };
+use cpu::IrqMutex;
 
 /// A fault to provoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +28,25 @@ pub enum Provocation {
     HugeAllocation,
     /// Allocations in small steps until there is no memory left.
     Exhaustion,
+    /// A load from an address that is none.
+    GeneralProtection,
+    /// A store to memory that is read-only.
+    ReadOnlyStore,
+    /// A call of an address at which there is no code.
+    WildCall,
+    /// A return to an address at which there is no code.
+    WildReturn,
+    /// A stack pointer that points to no stack.
+    WildStack,
+    /// A fault in the function that holds a lock with interrupts off.
+    HoldingLock,
+    /// A panic in a drop while a panic is being unwound.
+    Drop,
 }
 
 impl Provocation {
     /// All of them, with their names and what they do.
-    pub const ALL: [(Self, &'static str, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str, &'static str); 14] = [
         (Self::Panic, "panic", "panics"),
         (Self::Divide, "div", "divides by zero in hardware"),
         (Self::NullLoad, "null", "loads from address 0"),
@@ -50,6 +65,37 @@ impl Provocation {
             Self::Exhaustion,
             "exhaust",
             "uses up the memory in small steps",
+        ),
+        (
+            Self::GeneralProtection,
+            "gp",
+            "loads from an address that is none",
+        ),
+        (
+            Self::ReadOnlyStore,
+            "store",
+            "stores to memory that is read-only",
+        ),
+        (Self::WildCall, "call", "calls where there is no code"),
+        (
+            Self::WildReturn,
+            "return",
+            "returns to where there is no code",
+        ),
+        (
+            Self::WildStack,
+            "wild-stack",
+            "uses a stack pointer that points to no stack",
+        ),
+        (
+            Self::HoldingLock,
+            "lock",
+            "faults in a function that holds a lock with interrupts off",
+        ),
+        (
+            Self::Drop,
+            "drop",
+            "panics in a drop while a panic is unwound",
         ),
     ];
 }
@@ -99,6 +145,15 @@ pub fn provoke(provocation: Provocation) -> ! {
             black_box(Vec::<u8>::with_capacity(black_box(1 << 46)));
         }
         Provocation::Exhaustion => exhaust(),
+        Provocation::GeneralProtection => {
+            black_box(load(black_box(NOT_CANONICAL as *const u64)));
+        }
+        Provocation::ReadOnlyStore => store_to_constant(),
+        Provocation::WildCall => wild_call(),
+        Provocation::WildReturn => wild_return(),
+        Provocation::WildStack => wild_stack(),
+        Provocation::HoldingLock => hold_and_fault(),
+        Provocation::Drop => panic_twice(),
     }
     unreachable_provocation()
 }
@@ -129,6 +184,113 @@ fn divide_by_zero() {
 fn undefined_instruction() {
     // SAFETY: the instruction faults, and the supervisor unwinds this task from here.
     unsafe { asm!("ud2") };
+}
+
+/// An address of no half of the address space.
+const NOT_CANONICAL: u64 = 1 << 63;
+
+/// Where nothing is mapped.
+const NOWHERE: u64 = 0x1234_5678_9000;
+
+/// What is not to be written.
+static CONSTANT: [u64; 2] = [1, 2];
+
+#[inline(never)]
+fn store_to_constant() {
+    let place = black_box(&raw const CONSTANT[1]).cast_mut();
+    // SAFETY: the store faults, because constants are mapped read-only, and the supervisor unwinds this
+    // task from here.
+    unsafe { place.write_volatile(3) };
+}
+
+#[inline(never)]
+fn wild_call() {
+    // SAFETY: the call faults at its target, and the supervisor unwinds this task from there.
+    unsafe { asm!("call {}", in(reg) NOWHERE, clobber_abi("C")) };
+}
+
+#[inline(never)]
+fn wild_return() {
+    // SAFETY: the return faults at its target, and the supervisor ends this task.
+    unsafe { asm!("push {}", "ret", in(reg) NOWHERE) };
+}
+
+#[inline(never)]
+fn wild_stack() {
+    // SAFETY: the push faults, and the supervisor ends this task without its stack pointer.
+    unsafe { asm!("mov rsp, {}", "push rax", in(reg) NOWHERE) };
+}
+
+/// What is locked in vain.
+#[used]
+static HELD: IrqMutex<u32> = IrqMutex::new(0);
+
+/// Faults while this very function holds a lock, so that no drop of a caller releases it.
+#[inline(never)]
+fn hold_and_fault() {
+    let mut held = HELD.lock();
+    *held += 1;
+    // SAFETY: the instruction faults, and the supervisor unwinds this task from here.
+    unsafe { asm!("ud2") };
+    *held += 1;
+}
+
+/// How often the lock was taken that [`Provocation::HoldingLock`] leaves behind; takes it over.
+#[must_use]
+pub fn locked_in_vain() -> u32 {
+    *HELD.lock()
+}
+
+fn panic_twice() {
+    struct Explosive;
+    impl Drop for Explosive {
+        #[expect(clippy::panic, reason = "it is what was asked for")]
+        fn drop(&mut self) {
+            panic!("provoked panic in a drop");
+        }
+    }
+    let explosive = Explosive;
+    // A call, so that there is something to clean up after.
+    provoke_panic();
+    drop(explosive);
+}
+
+#[inline(never)]
+#[expect(clippy::panic, reason = "it is what was asked for")]
+fn provoke_panic() {
+    if black_box(true) {
+        panic!("provoked panic");
+    }
+}
+
+/// The vector that [`fault_in_interrupt_handler`] uses; the last of those for devices.
+const VECTOR: u8 = interrupts::LAST_DEVICE_VECTOR;
+
+/// What the handler does: 0 executes an undefined instruction, anything else panics.
+#[used]
+static HANDLER_PANICS: AtomicU32 = AtomicU32::new(0);
+
+/// Lets the handler of an interrupt fault, by a panic or else by an exception. It comes back: what was
+/// interrupted goes on.
+///
+/// # Errors
+///
+/// When the vector has a handler already.
+pub fn fault_in_interrupt_handler(panics: bool) -> Result<(), interrupts::VectorError> {
+    let registration = interrupts::register(VECTOR, fault_in_handler)?;
+    HANDLER_PANICS.store(u32::from(panics), Ordering::Relaxed);
+    // SAFETY: a software interrupt of a vector for devices is handled like one of a device.
+    unsafe { asm!("int {}", const VECTOR) };
+    drop(registration);
+    Ok(())
+}
+
+fn fault_in_handler(_: &mut interrupts::TrapFrame) {
+    if HANDLER_PANICS.load(Ordering::Relaxed) == 0 {
+        undefined_instruction();
+    } else {
+        provoke_panic();
+    }
 }
 
 /// A leaf function that faults when `address` is null.

@@ -1,8 +1,8 @@
 //! Telling about a fault.
 
 use crate::{
-    record::{self, FaultRecord},
-    symbol::{Address, Backtrace, Origin},
+    record::{self, Action, FaultRecord},
+    symbol::{Address, Backtrace, Names, Origin},
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -50,6 +50,7 @@ pub(crate) fn panicked(failure: &Failure, origin: Origin<'_>, location: Option<&
         failure,
         location,
         origin,
+        names: names(),
     });
 }
 
@@ -59,7 +60,18 @@ pub(crate) fn interrupted(frame: &TrapFrame, failure: &Failure) {
         failure,
         location: None,
         origin: Origin::Interrupted(frame),
+        names: names(),
     });
+}
+
+/// How much of a name can be told here: looking a function up asks for memory, whose lock may be held
+/// by what has faulted.
+fn names() -> Names {
+    if in_interrupt_handler() || !cpu::interrupts_enabled() {
+        Names::Components
+    } else {
+        Names::Functions
+    }
 }
 
 /// What there is to tell.
@@ -67,20 +79,15 @@ struct Fault<'a> {
     failure: &'a Failure,
     location: Option<&'a Location<'a>>,
     origin: Origin<'a>,
+    names: Names,
 }
 
 impl fmt::Display for Fault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match task::current() {
-            Some(task) => write!(
-                f,
-                "task {} \"{}\": {}",
-                task.id(),
-                task.name(),
-                self.failure
-            )?,
-            None => write!(f, "{}", self.failure)?,
-        }
+        let named =
+            task::with_current(|task| write!(f, "task {} \"{}\": ", task.id(), task.name()));
+        named.unwrap_or(Ok(()))?;
+        write!(f, "{}", self.failure)?;
         if in_interrupt_handler() {
             f.write_str(", in an interrupt handler")?;
         }
@@ -89,9 +96,9 @@ impl fmt::Display for Fault<'_> {
             writeln!(f, "  at {location}")?;
         }
         if let Origin::Interrupted(frame) = self.origin {
-            writeln!(f, "  in {}", Address(frame.rip))?;
+            writeln!(f, "  in {}", Address(frame.rip, self.names))?;
         }
-        write!(f, "{}", Backtrace(self.origin))
+        write!(f, "{}", Backtrace(self.origin, self.names))
     }
 }
 
@@ -104,9 +111,10 @@ fn tell(fault: &Fault<'_>) {
         ));
         return;
     };
-    if in_interrupt_handler() || !cpu::interrupts_enabled() {
+    if fault.names == Names::Components {
         // Neither the streams nor the log may be waited for here.
         cpu::emergency_print(format_args!("\n{fault}"));
+        record::keep(describe(fault));
     } else {
         frames::with_reserve(|| tell_in_peace(fault));
     }
@@ -147,7 +155,8 @@ impl fmt::Display for Line<'_, '_> {
         if let Some(task) = task::current() {
             write!(f, "task {} \"{}\": ", task.id(), task.name())?;
         }
-        write!(f, "{} in {}", self.0.failure, Address(culprit(self.0)))
+        let culprit = Address(culprit(self.0), self.0.names);
+        write!(f, "{} in {culprit}", self.0.failure)
     }
 }
 
@@ -160,33 +169,53 @@ fn culprit(fault: &Fault<'_>) -> u64 {
     let mut found = 0;
     fault.origin.walk(&mut |frame| {
         found = frame.lookup;
-        loader::resolve(frame.lookup)
-            .is_some_and(|location| matches!(&*location.component, "core" | "alloc" | "heap"))
+        loader::text_at(frame.lookup)
+            .is_some_and(|loaded| matches!(&*loaded.name, "core" | "alloc" | "heap"))
     });
     found
 }
 
 fn describe(fault: &Fault<'_>) -> FaultRecord {
     let instruction = culprit(fault);
-    let (component, function, offset) = match loader::resolve(instruction) {
-        Some(location) => (
-            Message::new(&location.component),
-            Message::new(&location.function),
-            location.offset,
-        ),
-        None => (Message::new(""), Message::new(""), 0),
+    let text = loader::text_at(instruction);
+    let component = text.as_ref().map_or("", |text| &text.name);
+    let version = text.as_ref().map_or("", |text| &text.version);
+    let mut function = Message::new("");
+    let mut offset = text
+        .as_ref()
+        .map_or(0, |text| instruction.saturating_sub(text.text().start));
+    if fault.names == Names::Functions
+        && let Some(location) = loader::resolve(instruction)
+    {
+        function = Message::new(&location.function);
+        offset = location.offset;
+    }
+    let location = match fault.location {
+        Some(location) => Message::new(format_args!("{}:{}", location.file(), location.line())),
+        None => Message::new(""),
     };
-    let task = task::current();
+    let in_handler = in_interrupt_handler();
     FaultRecord {
+        number: 0,
         time_ns: task::now_ns(),
-        task: task.as_ref().map_or(TaskId(NOBODY), |task| task.id()),
-        task_name: Message::new(task.as_ref().map_or("", |task| task.name())),
-        component,
+        cpu: cpu::current_cpu(),
+        task: task::with_current(|task| task.id()).unwrap_or(TaskId(NOBODY)),
+        task_name: task::with_current(|task| Message::new(task.name()))
+            .unwrap_or_else(|| Message::new("")),
+        component: Message::new(component),
+        version: Message::new(version),
         function,
         offset,
         instruction,
+        location,
         failure: fault.failure.clone(),
-        in_interrupt_handler: in_interrupt_handler(),
+        in_interrupt_handler: in_handler,
+        action: if in_handler {
+            Action::HandlerEnded
+        } else {
+            Action::Reported
+        },
+        recovery_ns: in_handler.then_some(0),
     }
 }
 

@@ -11,11 +11,32 @@ use task::Failure;
 /// Most frames of a report; what overflowed a stack has more than anybody reads.
 const MAX_FRAMES: usize = 24;
 
+/// How much of a name is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// Component and offset: that asks for no memory.
+    Components,
+    /// Function and offset.
+    Functions,
+}
+
 /// An instruction's address, displayed as function and offset.
-pub(crate) struct Address(pub(crate) u64);
+pub(crate) struct Address(pub(crate) u64, pub(crate) Names);
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.1 == Names::Components {
+            return match loader::text_at(self.0) {
+                Some(text) => write!(
+                    f,
+                    "{}+{:#x} ({:#x})",
+                    text.name,
+                    self.0.saturating_sub(text.text().start),
+                    self.0
+                ),
+                None => write!(f, "{:#x}", self.0),
+            };
+        }
         match loader::resolve(self.0) {
             Some(location) => {
                 write!(
@@ -51,12 +72,13 @@ impl Origin<'_> {
 }
 
 /// A walk over the current stack, one frame a line; a recursion takes one line.
-pub(crate) struct Backtrace<'a>(pub(crate) Origin<'a>);
+pub(crate) struct Backtrace<'a>(pub(crate) Origin<'a>, pub(crate) Names);
 
 impl fmt::Display for Backtrace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = Lines {
             f,
+            names: self.1,
             index: 0,
             written: 0,
             last: None,
@@ -75,6 +97,7 @@ impl fmt::Display for Backtrace<'_> {
 /// Writes the lines of a backtrace.
 struct Lines<'a, 'b> {
     f: &'a mut fmt::Formatter<'b>,
+    names: Names,
     /// Index of the next frame.
     index: usize,
     /// Frames that have a line.
@@ -96,7 +119,7 @@ impl Lines<'_, '_> {
         if self.written < MAX_FRAMES {
             self.written += 1;
             self.last = Some(address);
-            writeln!(self.f, "  {index:>3}: {}", Address(address))?;
+            writeln!(self.f, "  {index:>3}: {}", Address(address, self.names))?;
         }
         Ok(())
     }
@@ -146,8 +169,11 @@ pub(crate) fn end_system(
     }
     if let Origin::Interrupted(frame) = origin {
         cpu::emergency_print(format_args!("  {frame:x?}\n"));
-        cpu::emergency_print(format_args!("  in {}\n", Address(frame.rip)));
+        cpu::emergency_print(format_args!(
+            "  in {}\n",
+            Address(frame.rip, Names::Functions)
+        ));
     }
-    cpu::emergency_print(format_args!("{}", Backtrace(origin)));
+    cpu::emergency_print(format_args!("{}", Backtrace(origin, Names::Functions)));
     cpu::fatal(format_args!("the system cannot go on"))
 }

@@ -39,6 +39,13 @@ pub(crate) fn current_bounds() -> StackBounds {
     })
 }
 
+/// Whether `address` lies in the stack of the current flow, its reserve included.
+#[must_use]
+pub fn is_on_stack(address: u64) -> bool {
+    let stack = current_bounds().0;
+    stack.contains(address) || address == stack.end
+}
+
 /// A frame of a walk.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {

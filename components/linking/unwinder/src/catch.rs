@@ -1,6 +1,7 @@
 //! Where unwindings arrive.
 
 use crate::{
+    arrival,
     frame::Cursor,
     registers::{self, Registers},
 };
@@ -36,6 +37,8 @@ pub(crate) struct Pending {
     pub(crate) failure: Failure,
     /// What is called first, on the task's stack and with interrupts as the interrupted code had them.
     pub(crate) report: Option<Report>,
+    /// Where the stack pointer was, if it cannot be unwound from.
+    pub(crate) leap_from: Option<u64>,
 }
 
 /// Tells somebody that a task is about to be unwound from where it was interrupted.
@@ -52,6 +55,7 @@ struct Before {
 pub(crate) struct LossCounts {
     pub(crate) failed_drops: u32,
     pub(crate) leapt_bytes: u64,
+    pub(crate) interrupted: u32,
 }
 
 impl Record {
@@ -135,10 +139,29 @@ extern "C-unwind" fn call(data: *mut u8) {
     body();
 }
 
-/// The innermost catch of the current task.
+/// How far below its record a catch lands at most: the rest of the frame of [`catch`].
+const MOST_BELOW: u64 = 4096;
+
+/// The innermost catch of the current task, if it is one: the word that leads to it and what it has
+/// stored may have been overwritten.
 pub(crate) fn innermost() -> Option<*mut Record> {
-    let word = task::with_current(|task| task.catch_word().load(Ordering::Relaxed))?;
-    (word != 0).then_some(word as *mut Record)
+    let (word, stack) = task::with_current(|task| {
+        let word = task.catch_word().load(Ordering::Relaxed);
+        (word, task.stack_range())
+    })?;
+    let address = word as u64;
+    let end = address.checked_add(size_of::<Record>() as u64)?;
+    let record = word as *mut Record;
+    if address < stack.start || end > stack.end || !record.is_aligned() {
+        return None;
+    }
+    // SAFETY: the place lies in the task's stack, which is mapped.
+    let landing = unsafe { &raw const (*record).landing };
+    // SAFETY: as above, and the registers are plain words.
+    let landing = unsafe { landing.read() };
+    let distance = address.checked_sub(landing.stack_pointer())?;
+    let lands = distance <= MOST_BELOW && crate::finder::find(landing.instruction()).is_some();
+    lands.then_some(record)
 }
 
 /// An unwinding has arrived: puts back what guards may not have put back, and keeps the books.
@@ -146,9 +169,11 @@ fn arrive(record: Record, task: &Task) -> Failure {
     task.set_unwind_state(record.before.task);
     cpu::set_preemption_depth(record.before.preemption_disabled);
     if record.before.interrupts_enabled {
+        task::settle();
         cpu::enable_interrupts();
     }
     note(task.id(), record.loss);
+    arrival::tell(task.id());
     // An unwinding always stores why before it starts.
     let failure = record.failure.unwrap_or(Failure::Killed);
     if record.landing.stack_pointer() > task.stack_range().start {
@@ -174,6 +199,11 @@ pub enum LossKind {
     /// Drops that failed themselves, each with the rest of its frame.
     FailedDrops {
         /// How many.
+        count: u32,
+    },
+    /// What functions owned that were hit by an exception themselves, as far as they own anything.
+    Interrupted {
+        /// How many functions.
         count: u32,
     },
     /// The values in this much stack, because it could not be walked.
@@ -227,6 +257,14 @@ fn note(task: TaskId, counts: LossCounts) {
             },
         });
     }
+    if counts.interrupted > 0 {
+        keep(Loss {
+            task,
+            kind: LossKind::Interrupted {
+                count: counts.interrupted,
+            },
+        });
+    }
     if counts.leapt_bytes > 0 {
         keep(Loss {
             task,
@@ -235,6 +273,14 @@ fn note(task: TaskId, counts: LossCounts) {
             },
         });
     }
+}
+
+/// Adds what the task lost whose unwinding was given up altogether.
+pub(crate) fn note_abandoned(task: TaskId, bytes: u64) {
+    keep(Loss {
+        task,
+        kind: LossKind::Stack { bytes },
+    });
 }
 
 fn keep(loss: Loss) {

@@ -24,9 +24,8 @@ impl StackBounds {
         if !inside || !address.is_multiple_of(8) {
             return Err(StepError::OutsideStack(address));
         }
-        // SAFETY: the word lies on the stack that is walked, which stays mapped meanwhile; its frames
-        // above the walker's own do not change.
-        Ok(unsafe { core::ptr::read_volatile(address as *const u64) })
+        // The reserve below a stack may be unmapped, and what leads a walk there may be anything.
+        cpu::probe_read(address).ok_or(StepError::OutsideStack(address))
     }
 }
 
@@ -76,6 +75,8 @@ pub(crate) struct FrameView {
     pub(crate) pad: Option<u64>,
     /// The frame of an interrupt entry: the interrupted code's state, at this address.
     pub(crate) trap_frame: Option<u64>,
+    /// Whether the frame's function has drops to run anywhere.
+    pub(crate) cleans: bool,
 }
 
 impl Cursor {
@@ -100,7 +101,8 @@ impl Cursor {
         };
         let section = Section::new(table);
         let entry = section.entry()?;
-        let pad = if with_pad {
+        let cleans = matches!(entry.lsda(), Some(Pointer::Direct(lsda)) if lsda != 0);
+        let pad = if with_pad && cleans {
             section.pad(&entry, address)?
         } else {
             None
@@ -119,6 +121,7 @@ impl Cursor {
             },
             pad,
             trap_frame: signal.then_some(cfa),
+            cleans,
         })
     }
 
@@ -136,6 +139,7 @@ impl Cursor {
             caller,
             pad: None,
             trap_frame: None,
+            cleans: false,
         })
     }
 

@@ -23,6 +23,7 @@
 //! hooks, `faults` decides what is a failure. Left out: symbols, and what is reported.
 #![cfg_attr(not(test), no_std)]
 
+mod arrival;
 mod backtrace;
 mod catch;
 mod finder;
@@ -35,7 +36,8 @@ mod symbols;
 
 use component::{Handover, StartError};
 
-pub use backtrace::{Frame, backtrace, backtrace_interrupted, backtrace_parked};
+pub use arrival::set_arrival_listener;
+pub use backtrace::{Frame, backtrace, backtrace_interrupted, backtrace_parked, is_on_stack};
 pub use catch::{Loss, LossKind, Losses, Report, can_catch, catch, losses};
 pub use finder::{Finder, UnwindTable, register_finder};
 pub use frame::StepError;

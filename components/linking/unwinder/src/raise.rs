@@ -6,7 +6,8 @@ use crate::{
     frame::{self, Cursor, FrameView, StackBounds, StepError},
     registers::{self, Registers},
 };
-use core::{mem::ManuallyDrop, ptr};
+use core::{mem::ManuallyDrop, ptr, sync::atomic::Ordering};
+use cpu::IrqMutex;
 use interrupts::TrapFrame;
 use task::Failure;
 
@@ -15,6 +16,12 @@ const INTERRUPT: u64 = 1;
 
 /// Vectors below are the CPU's exceptions.
 const FIRST_DEVICE_VECTOR: u64 = 32;
+
+/// Failures in one unwinding after which the rest of it is leapt over: the unwinding itself fails.
+const MOST_FAILED: u32 = 32;
+
+/// Faults in one device's handler after which it is left without unwinding.
+const MOST_HANDLER_FAULTS: u32 = 4;
 
 /// RFLAGS: interrupts enabled.
 const INTERRUPT_FLAG: u64 = 1 << 9;
@@ -64,58 +71,174 @@ pub fn unwind_interrupted(frame: &mut TrapFrame, failure: Failure) -> bool {
 /// Like [`unwind_interrupted`], but `report` is called first, on the task's own stack and with
 /// interrupts as the interrupted code had them.
 ///
-/// The interrupted stack must have room for it; after an overflow, its reserve must be mapped.
+/// The interrupted stack must have room for it; after an overflow, its reserve must be mapped. A task
+/// without a catch, or whose catch is not to be trusted, is ended without unwinding.
 pub fn report_and_unwind(frame: &mut TrapFrame, failure: Failure, report: Option<Report>) -> bool {
     let Some(record) = catch::innermost() else {
-        return false;
+        return abandon_interrupted(frame, failure, report);
+    };
+    let pending = Pending {
+        failure,
+        report,
+        leap_from: None,
     };
     // SAFETY: the record lies in the frame of a catch of this task, which waits for its body.
-    unsafe { (*record).pending = Some(Pending { failure, report }) };
+    unsafe { (*record).pending = Some(pending) };
     // SAFETY: `unwind_pending` never returns to the interrupted code; the stack has the room that
     // interrupt entry or the caller has made sure of.
     unsafe { frame.divert(unwind_pending) };
     true
 }
 
+/// Makes an interrupted task leave for its innermost catch when the interrupt returns, without
+/// running a drop, and `report` there: for a stack pointer that nothing can be unwound from. Whether
+/// it can. The frame must not lie on the task's stack, unless there is nothing else to do.
+pub fn leap_interrupted(frame: &mut TrapFrame, failure: Failure, report: Option<Report>) -> bool {
+    let Some(record) = catch::innermost() else {
+        return abandon_interrupted(frame, failure, report);
+    };
+    // SAFETY: as in `report_and_unwind`.
+    let record = unsafe { &mut *record };
+    record.pending = Some(Pending {
+        failure,
+        report,
+        leap_from: Some(frame.rsp),
+    });
+    // What lies below where the catch will go on is not needed any more.
+    frame.rsp = record.landing.stack_pointer();
+    // SAFETY: `unwind_pending` never returns to the interrupted code; below the landing there is the
+    // rest of the task's stack.
+    unsafe { frame.divert(unwind_pending) };
+    true
+}
+
+/// Makes an interrupted task end without unwinding, at the top of its stack. Whether it can: a flow
+/// whose stack is not its own cannot.
+fn abandon_interrupted(frame: &mut TrapFrame, failure: Failure, report: Option<Report>) -> bool {
+    let Some(top) = own_stack_top() else {
+        return false;
+    };
+    let Some(mut abandoned) = ABANDONED.lock_unless_ours() else {
+        return false;
+    };
+    *abandoned = Some(Pending {
+        failure,
+        report,
+        leap_from: Some(frame.rsp),
+    });
+    frame.rsp = top;
+    // SAFETY: `end_abandoned` never returns to the interrupted code, and nothing that lies on the
+    // stack is needed any more.
+    unsafe { frame.divert(end_abandoned) };
+    // Interrupts stay off until the task has taken out what was put here for it.
+    frame.rflags &= !INTERRUPT_FLAG;
+    drop(abandoned);
+    true
+}
+
+/// The top of the current task's stack, if it has one of its own.
+fn own_stack_top() -> Option<u64> {
+    task::with_current(|task| {
+        let owned = task.with_stack(|_| ()).is_some();
+        owned.then(|| task.stack_range().end)
+    })?
+}
+
+/// How a task that is being abandoned failed. Of one at a time: interrupts are off meanwhile, and who
+/// comes second on another CPU takes the place, which costs the first its report.
+#[used]
+static ABANDONED: IrqMutex<Option<Pending>> = IrqMutex::new(None);
+
+unsafe extern "C-unwind" fn end_abandoned(frame: *mut TrapFrame) -> ! {
+    // SAFETY: diversion passes a pointer to a copy of the frame on this stack.
+    let mut frame = unsafe { *frame };
+    let pending = ABANDONED.lock_unless_ours().and_then(|mut it| it.take());
+    let (failure, report, from) = match pending {
+        Some(it) => (it.failure, it.report, it.leap_from),
+        None => (Failure::Killed, None, None),
+    };
+    frame.rsp = from.unwrap_or(0);
+    if let Some(report) = report {
+        report(&frame, &failure);
+    }
+    give_up(failure)
+}
+
+/// Ends the current task without unwinding it.
+fn give_up(failure: Failure) -> ! {
+    task::with_current(|task| {
+        catch::note_abandoned(task.id(), task.stack_range().len());
+        task.catch_word().store(0, Ordering::Relaxed);
+    });
+    task::abandon(failure)
+}
+
 unsafe extern "C-unwind" fn unwind_pending(frame: *mut TrapFrame) -> ! {
     // SAFETY: diversion passes a pointer to a copy of the frame on this stack.
-    let frame = unsafe { *frame };
+    let mut frame = unsafe { *frame };
     let pending = catch::innermost().and_then(|record| {
         // SAFETY: as in `report_and_unwind`.
         unsafe { (*record).pending.take() }
     });
-    let Some(Pending { failure, report }) = pending else {
+    let Some(Pending {
+        failure,
+        report,
+        leap_from,
+    }) = pending
+    else {
         unwind_from(&frame, Failure::Killed);
     };
+    frame.rsp = leap_from.unwrap_or(frame.rsp);
     if let Some(report) = report {
         report(&frame, &failure);
+    }
+    if leap_from.is_some()
+        && let Some(record) = catch::innermost()
+    {
+        // SAFETY: as in `report_and_unwind`.
+        leap(unsafe { &mut *record }, frame.rsp, failure);
     }
     unwind_from(&frame, failure)
 }
 
-/// Makes an interrupted task leave for its innermost catch when the interrupt returns, without
-/// running a drop: for a stack that nothing can run on any more. Whether it can.
-pub fn leap_interrupted(frame: &mut TrapFrame, failure: Failure) -> bool {
-    let Some(record) = catch::innermost() else {
-        return false;
-    };
-    // SAFETY: as in `report_and_unwind`.
-    let record = unsafe { &mut *record };
+/// Leaves for a catch without running a drop.
+fn leap(record: &mut Record, from: u64, failure: Failure) -> ! {
     let destination = record.landing.stack_pointer();
-    record.loss.leapt_bytes += destination.saturating_sub(frame.rsp);
-    if record.failure.is_none() {
-        record.failure = Some(failure);
-        task::with_current(|task| task.enter_unwinding());
+    let stack = backtrace::current_bounds().0;
+    let from = if stack.contains(from) {
+        from
+    } else {
+        stack.start
+    };
+    record.loss.leapt_bytes += destination.saturating_sub(from).max(1);
+    begin(record, failure);
+    let landing = record.landing;
+    // SAFETY: the catch stored these registers before it called its body, and waits.
+    unsafe { registers::restore(&landing) }
+}
+
+/// Notes how the task failed, if this is the first failure on the way to `record`; whether it is.
+fn begin(record: &mut Record, failure: Failure) -> bool {
+    if record.failure.is_some() {
+        return false;
     }
-    record.landing.put_into(frame);
+    record.failure = Some(failure);
+    task::with_current(|task| task.enter_unwinding());
     true
 }
 
 fn raise(cursor: Cursor, failure: Failure) -> ! {
     if cpu::interrupt_nesting() > 0 {
+        let faults = &cpu::local().handler_faults;
+        if faults.fetch_add(1, Ordering::Relaxed) >= MOST_HANDLER_FAULTS {
+            leave_handler(None);
+        }
         unwind_handler(cursor);
     }
     let Some(record) = catch::innermost() else {
+        if own_stack_top().is_some() {
+            give_up(failure);
+        }
         cpu::fatal(format_args!(
             "{failure}, outside of anything that could be ended instead"
         ));
@@ -123,11 +246,11 @@ fn raise(cursor: Cursor, failure: Failure) -> ! {
     // SAFETY: the record lies in the frame of a catch of this task, which waits for its body, and
     // nothing else refers to it meanwhile.
     let state = unsafe { &mut *record };
-    if state.failure.is_none() {
-        state.failure = Some(failure);
-        task::with_current(|task| task.enter_unwinding());
-    } else {
+    if !begin(state, failure.clone()) {
         state.loss.failed_drops += 1;
+        if state.loss.failed_drops > MOST_FAILED {
+            leap(state, cursor.registers.stack_pointer(), failure);
+        }
     }
     unwind_to(cursor, state)
 }
@@ -145,6 +268,9 @@ fn unwind_to(mut cursor: Cursor, record: &mut Record) -> ! {
                 break;
             }
         };
+        if cursor.exact && view.cleans && view.pad.is_none() {
+            record.loss.interrupted += 1;
+        }
         if let Some(pad) = view.pad
             && record.enter_pad(&cursor, pad, view.caller)
         {
@@ -160,19 +286,30 @@ fn unwind_to(mut cursor: Cursor, record: &mut Record) -> ! {
     unsafe { registers::restore(&landing) }
 }
 
+/// Leaves the handler of the interrupt that is being handled as it is; what was interrupted goes on.
+fn leave_handler(error: Option<StepError>) -> ! {
+    interrupts::abandon_handler();
+    match error {
+        Some(error) => cpu::fatal(format_args!("interrupt handler failed, and {error}")),
+        None => cpu::fatal(format_args!("interrupt handler failed again and again")),
+    }
+}
+
 /// Runs the next pad on the way to the entry of the interrupt that is being handled, or ends it.
 fn unwind_handler(mut cursor: Cursor) -> ! {
     let bounds = backtrace::current_bounds();
     loop {
         let view = match outwards(&cursor, bounds) {
             Ok(view) => view,
-            Err(error) => cpu::fatal(format_args!("interrupt handler failed, and {error}")),
+            Err(error) => leave_handler(Some(error)),
         };
         if let Some(pad) = view.pad {
             enter(cursor, pad, INTERRUPT);
         }
         let vector = view.trap_frame.map(|frame| frame::vector_of(frame, bounds));
         if vector.is_some_and(|vector| vector.is_ok_and(|vector| vector >= FIRST_DEVICE_VECTOR)) {
+            cpu::holds_no_lock();
+            cpu::local().exception_depth.store(0, Ordering::Relaxed);
             // As if the handler had returned to the entry.
             // SAFETY: they are the registers of the entry's frame after its call.
             unsafe { registers::restore(&cursor.registers) }

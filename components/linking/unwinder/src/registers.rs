@@ -62,21 +62,6 @@ impl Registers {
         }
     }
 
-    /// Makes interrupted code go on with these registers.
-    pub(crate) const fn put_into(&self, frame: &mut TrapFrame) {
-        let v = &self.values;
-        frame.rax = v[0];
-        frame.rdx = v[1];
-        frame.rbx = v[RBX];
-        frame.rbp = v[RBP];
-        frame.rsp = v[RSP];
-        frame.r12 = v[12];
-        frame.r13 = v[13];
-        frame.r14 = v[14];
-        frame.r15 = v[15];
-        frame.rip = v[RIP];
-    }
-
     /// The registers of a task that does not run, from what its last switch left on its stack:
     /// `r15 r14 r13 r12 rbx rbp`, then the return address.
     pub(crate) const fn of_parked(saved: [u64; 7], stack_pointer: u64) -> Self {

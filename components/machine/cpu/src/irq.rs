@@ -8,7 +8,11 @@ use core::{
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 use x86_64::instructions::interrupts;
 
-use crate::{current_cpu, poll_requests};
+use crate::{
+    CpuId,
+    local::{LOCK_CPU, lock_token},
+    local_of, poll_requests,
+};
 
 /// `IrqMutex::holder` when nobody holds the lock.
 const NOBODY: u32 = u32::MAX;
@@ -88,13 +92,28 @@ impl Drop for InterruptsOff {
     }
 }
 
+/// Locks that were taken over.
+#[used]
+static ABANDONED: AtomicU32 = AtomicU32::new(0);
+
+/// How many locks were abandoned by a fault and taken over since the system's start.
+#[must_use]
+pub fn abandoned_locks() -> u32 {
+    ABANDONED.load(Ordering::Relaxed)
+}
+
 /// A spin lock that keeps interrupts off while it is held, so that an interrupt handler may take it.
+///
+/// A lock whose holder faulted without releasing it is *abandoned*: once its CPU has arrived where it
+/// can hold none, the next who wants it takes it over, and it is counted ([`abandoned_locks`]). What it
+/// protects may then be half changed.
 ///
 /// For short sections without blocking. While it waits, interrupts are as the caller had them; with
 /// interrupts off it does what other CPUs ask of this one.
 #[derive(Debug)]
 pub struct IrqMutex<T: ?Sized> {
-    /// The CPU that holds the lock, to tell a deadlock from waiting.
+    /// The name under which a CPU holds the lock, to tell a deadlock, and a lock that was abandoned,
+    /// from waiting.
     holder: AtomicU32,
     value: SpinMutex<T>,
 }
@@ -146,7 +165,7 @@ impl<T: ?Sized> IrqMutex<T> {
     pub fn try_lock(&self) -> Option<IrqGuard<'_, T>> {
         let interrupts = InterruptsOff::new();
         let value = self.value.try_lock()?;
-        self.holder.store(current_cpu().0, Ordering::Relaxed);
+        self.holder.store(lock_token(), Ordering::Relaxed);
         Some(IrqGuard {
             holder: &self.holder,
             value,
@@ -159,9 +178,33 @@ impl<T: ?Sized> IrqMutex<T> {
     #[inline(never)]
     fn spin(&self) {
         while self.value.is_locked() {
+            if self.take_from_nobody() {
+                return;
+            }
             poll_requests();
             core::hint::spin_loop();
         }
+    }
+
+    /// Releases the lock if it was abandoned; whether it was.
+    fn take_from_nobody(&self) -> bool {
+        let holder = self.holder.load(Ordering::Relaxed);
+        let name = |cpu| Some(local_of(CpuId(cpu))?.lock_token.load(Ordering::Relaxed));
+        if holder == NOBODY || name(holder & LOCK_CPU) == Some(holder) {
+            return false;
+        }
+        // Only one of those who wait sees the word change.
+        let changed =
+            self.holder
+                .compare_exchange(holder, NOBODY, Ordering::Relaxed, Ordering::Relaxed);
+        if changed.is_err() {
+            return false;
+        }
+        // SAFETY: the CPU that took the lock under this name holds none under it any more, so no guard
+        // of it is left that would be used or dropped, and nobody else has taken it meanwhile.
+        unsafe { self.value.force_unlock() };
+        ABANDONED.fetch_add(1, Ordering::Relaxed);
+        true
     }
 
     /// Whether this CPU holds the lock.
@@ -170,7 +213,7 @@ impl<T: ?Sized> IrqMutex<T> {
     /// the caller itself, or the code that the caller interrupted by an exception.
     fn is_ours(&self) -> bool {
         let _off = InterruptsOff::new();
-        self.holder.load(Ordering::Relaxed) == current_cpu().0
+        self.holder.load(Ordering::Relaxed) == lock_token()
     }
 
     #[track_caller]
@@ -179,7 +222,7 @@ impl<T: ?Sized> IrqMutex<T> {
     #[expect(clippy::panic, reason = "the alternative is a silent deadlock")]
     fn check_not_ours(&self) {
         if self.is_ours() {
-            panic!("lock taken twice by CPU {}", current_cpu().0);
+            panic!("lock taken twice by {}", crate::current_cpu());
         }
     }
 

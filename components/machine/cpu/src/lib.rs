@@ -41,17 +41,17 @@ use x86_64::registers::{
 pub use emergency::{emergency_print, fatal};
 pub use flush::flush_everywhere;
 pub use irq::{
-    InterruptsOff, IrqGuard, IrqMutex, enable_interrupts, halt, interrupts_enabled,
-    wait_for_interrupt, without_interrupts,
+    InterruptsOff, IrqGuard, IrqMutex, abandoned_locks, enable_interrupts, halt,
+    interrupts_enabled, wait_for_interrupt, without_interrupts,
 };
 pub use local::{
-    CpuId, Local, MAX_CPUS, current_cpu, current_task, heap_word, interrupt_nesting, local,
-    local_of, preemption_depth, set_preemption_depth,
+    CpuId, Local, MAX_CPUS, current_cpu, current_task, heap_word, holds_no_lock, interrupt_nesting,
+    local, local_of, preemption_depth, set_preemption_depth,
 };
 pub use online::{alone, go_online, online_cpus};
 pub use preemption::{PreemptionGuard, preemption_enabled};
 pub use probe::{fix_up, probe_read};
-pub use rendezvous::{NotParked, parked_stack_pointer, rendezvous};
+pub use rendezvous::{NotParked, leave_rendezvous, parked_stack_pointer, rendezvous};
 pub use requests::{Kick, poll_requests, register_kick, reschedule, serve_requests};
 pub use set::CpuSet;
 pub use tables::{CpuTables, IST_SIZE, InterruptStack, InterruptStacks, kernel_code_selector};

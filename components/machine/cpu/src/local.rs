@@ -70,10 +70,25 @@ pub struct Local {
     pub(crate) parked_stack_pointer: AtomicU64,
     /// The instruction that the last interrupt or exception of this CPU hit.
     pub interrupted_at: AtomicU64,
+    /// The name under which this CPU takes locks: its number in the low byte, above it a count that
+    /// changes whenever the CPU can hold none.
+    pub(crate) lock_token: AtomicU32,
+    /// How many exceptions are being handled, one within the other.
+    pub exception_depth: AtomicU32,
+    /// The frame of the device's interrupt that is being handled; 0 when there is none.
+    pub handler_frame: AtomicU64,
+    /// What `heap` was when that began.
+    pub handler_heap: AtomicUsize,
+    /// Faults in the handling of that interrupt.
+    pub handler_faults: AtomicU32,
 }
 
 /// Offset of `preemption_disabled`, for single instructions through GS.
 pub(crate) const PREEMPTION_OFFSET: usize = offset_of!(Local, preemption_disabled);
+/// The part of a lock token that is the CPU's number.
+pub(crate) const LOCK_CPU: u32 = 0xFF;
+/// What changes a lock token.
+const LOCK_ROUND: u32 = 0x100;
 /// Offset of `heap`.
 const HEAP_OFFSET: usize = offset_of!(Local, heap);
 
@@ -98,12 +113,18 @@ impl Local {
             parked: AtomicU64::new(0),
             parked_stack_pointer: AtomicU64::new(0),
             interrupted_at: AtomicU64::new(0),
+            lock_token: AtomicU32::new(0),
+            exception_depth: AtomicU32::new(0),
+            handler_frame: AtomicU64::new(0),
+            handler_heap: AtomicUsize::new(0),
+            handler_faults: AtomicU32::new(0),
         }
     }
 
     /// Fills in who this is, before the CPU uses it.
     pub(crate) fn identify(&'static self, id: CpuId) {
         self.id.store(id.0, Ordering::Relaxed);
+        self.lock_token.store(id.0 & LOCK_CPU, Ordering::Relaxed);
         let this = core::ptr::from_ref(self).cast_mut();
         self.this.store(this, Ordering::Release);
         if let Some(block) = BLOCKS.get(id.index()) {
@@ -182,6 +203,28 @@ macro_rules! own_u32 {
         }
         value
     }};
+}
+
+/// The name under which the CPU that runs this takes locks.
+#[inline]
+pub(crate) fn lock_token() -> u32 {
+    own_u32!(lock_token)
+}
+
+/// Says that this CPU holds no [`IrqMutex`](crate::IrqMutex), so that whatever still carries its name
+/// has been abandoned and may be taken over: when an interrupt of a device arrives (it could not, were
+/// a lock held), and when an unwinding has arrived where none was held.
+#[inline]
+pub fn holds_no_lock() {
+    // SAFETY: GS points to this CPU's block, and the offset is that of a 32-bit word in it.
+    unsafe {
+        asm!(
+            "add dword ptr gs:[{}], {}",
+            const offset_of!(Local, lock_token),
+            const LOCK_ROUND,
+            options(nostack),
+        );
+    }
 }
 
 /// The CPU that runs this.

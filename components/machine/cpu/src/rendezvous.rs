@@ -67,6 +67,15 @@ pub fn rendezvous<R>(limit: u64, action: impl FnOnce() -> R) -> Result<R, NotPar
     Ok(result)
 }
 
+/// Releases the rendezvous that this CPU holds, if it does: for whoever has skipped its drops.
+pub fn leave_rendezvous() {
+    let _off = InterruptsOff::new();
+    if OWNER.load(Ordering::Relaxed) == local().id().0 {
+        RELEASED.store(ROUND.load(Ordering::SeqCst), Ordering::SeqCst);
+        OWNER.store(NOBODY, Ordering::SeqCst);
+    }
+}
+
 /// Where the stack pointer of `cpu` was when it parked last.
 #[must_use]
 pub fn parked_stack_pointer(cpu: CpuId) -> Option<u64> {

@@ -141,7 +141,7 @@ extern "C" fn place(frame: *mut TrapFrame) -> u64 {
     } else {
         DEVICE_ROOM
     };
-    if !hooks::is_writable(VirtualRange {
+    if !hooks::has_room(VirtualRange {
         start: there.wrapping_sub(room),
         end: top,
     }) {
@@ -162,7 +162,7 @@ extern "C-unwind" fn dispatch(frame: &mut TrapFrame) {
     if vector < EXCEPTIONS {
         return handler.unwrap_or(hooks::exception)(frame);
     }
-    let active = Active::new(vector);
+    let active = Active::new(vector, frame);
     match handler {
         Some(handler) => handler(frame),
         None => vectors::count_unhandled(),
@@ -176,16 +176,22 @@ extern "C-unwind" fn dispatch(frame: &mut TrapFrame) {
 /// A device's interrupt is being handled. Dropping it ends the interrupt, in a panic too.
 struct Active {
     vector: u8,
-    /// The CPU's share of the heap, which the handler goes without.
-    heap: usize,
 }
 
 impl Active {
-    fn new(vector: u8) -> Self {
+    fn new(vector: u8, frame: &TrapFrame) -> Self {
         let local = cpu::local();
         local.interrupt_nesting.fetch_add(1, Ordering::Relaxed);
+        // The handler goes without the CPU's share of the heap.
         let heap = local.heap.swap(0, Ordering::Relaxed);
-        Self { vector, heap }
+        local.handler_heap.store(heap, Ordering::Relaxed);
+        let frame = core::ptr::from_ref(frame).addr() as u64;
+        local.handler_frame.store(frame, Ordering::Relaxed);
+        local.handler_faults.store(0, Ordering::Relaxed);
+        local.exception_depth.store(0, Ordering::Relaxed);
+        // It could not have been interrupted holding one.
+        cpu::holds_no_lock();
+        Self { vector }
     }
 }
 
@@ -193,9 +199,56 @@ impl Drop for Active {
     fn drop(&mut self) {
         hooks::end_of_interrupt(self.vector);
         let local = cpu::local();
-        local.heap.store(self.heap, Ordering::Relaxed);
+        let heap = local.handler_heap.load(Ordering::Relaxed);
+        local.heap.store(heap, Ordering::Relaxed);
+        local.handler_frame.store(0, Ordering::Relaxed);
         local.interrupt_nesting.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Ends the handling of the device's interrupt that this CPU is in, without running a drop of its
+/// handler, and goes on with what was interrupted. Comes back only if no interrupt is being handled.
+pub fn abandon_handler() {
+    let local = cpu::local();
+    let frame = local.handler_frame.load(Ordering::Relaxed) as *const TrapFrame;
+    if frame.is_null() {
+        return;
+    }
+    // SAFETY: the entry's frame stays until the entry returns, which waits for the handler.
+    let vector = unsafe { &*frame }.vector();
+    drop(Active { vector });
+    local.exception_depth.store(0, Ordering::Relaxed);
+    cpu::holds_no_lock();
+    cpu::leave_rendezvous();
+    // SAFETY: nothing below the entry's frame is needed any more, and interrupts are off.
+    unsafe { leave(frame) }
+}
+
+/// What the end of `common` does with the frame at `frame`.
+#[unsafe(naked)]
+unsafe extern "C" fn leave(frame: *const TrapFrame) -> ! {
+    naked_asm!(
+        "lea rsp, [rdi - 512]",
+        "fxrstor64 [rsp]",
+        "add rsp, 512",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rbp",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rbx",
+        "pop rax",
+        "add rsp, 16",
+        "iretq",
+    )
 }
 
 /// 16 entries in a row.

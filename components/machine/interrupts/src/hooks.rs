@@ -4,6 +4,8 @@
 //! anywhere: so reading takes no lock. The functions are entry stubs, which stay when the component
 //! behind them is replaced.
 
+use core::sync::atomic::Ordering;
+
 use handover::VirtualRange;
 use spin::Once;
 
@@ -14,6 +16,9 @@ pub type ExceptionFilter = fn(&mut TrapFrame) -> bool;
 
 const NON_MASKABLE_INTERRUPT: u8 = 2;
 
+/// Exceptions within exceptions, all on one CPU, after which the handling itself is what is broken.
+const MOST_NESTED: u32 = 8;
+
 #[used]
 static EXCEPTION: Once<TrapHandler> = Once::new();
 #[used]
@@ -22,6 +27,8 @@ static FILTER: Once<ExceptionFilter> = Once::new();
 static END_OF_INTERRUPT: Once<fn(u8)> = Once::new();
 #[used]
 static PREEMPTION: Once<TrapHandler> = Once::new();
+#[used]
+static STACK_OWNER: Once<fn(VirtualRange) -> Room> = Once::new();
 #[used]
 static STACK_CHECK: Once<fn(VirtualRange) -> bool> = Once::new();
 
@@ -51,6 +58,24 @@ pub fn set_preemption(preempt: TrapHandler) {
     PREEMPTION.call_once(|| preempt);
 }
 
+/// What a range of addresses is to the running flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Part of its stack, mapped and writable.
+    Own,
+    /// Something else, which must not be written.
+    Foreign,
+    /// Near its stack, or there is no flow yet: the page tables have to say.
+    Unknown,
+}
+
+/// Names what tells whether a range of addresses is part of the running flow's stack: a stack pointer
+/// that has gone wild may point to anything that is writable. It is called at any interrupt or
+/// exception, so it must take no lock. The first one stays.
+pub fn set_stack_owner(owner: fn(VirtualRange) -> Room) {
+    STACK_OWNER.call_once(|| owner);
+}
+
 /// Names what tells whether a range of addresses is mapped and writable. It is called at any
 /// interrupt or exception, so it must wait for no lock that its own CPU may hold. The first one stays.
 pub fn set_stack_check(is_writable: fn(VirtualRange) -> bool) {
@@ -62,6 +87,16 @@ pub(crate) fn exception(frame: &mut TrapFrame) {
         frame.rip = fix_up;
         return;
     }
+    let depth = &cpu::local().exception_depth;
+    if depth.fetch_add(1, Ordering::Relaxed) >= MOST_NESTED {
+        no_handler(frame);
+    }
+    handle(frame);
+    let before = depth.load(Ordering::Relaxed);
+    depth.store(before.saturating_sub(1), Ordering::Relaxed);
+}
+
+fn handle(frame: &mut TrapFrame) {
     if frame.vector() != NON_MASKABLE_INTERRUPT && FILTER.get().is_some_and(|filter| filter(frame))
     {
         return;
@@ -84,9 +119,17 @@ pub(crate) fn preempt(frame: &mut TrapFrame) {
     }
 }
 
-pub(crate) fn is_writable(range: VirtualRange) -> bool {
-    // Before there are guard pages there is nothing to look for.
-    STACK_CHECK.get().is_none_or(|check| check(range))
+/// Whether `range`, which begins at the interrupted stack pointer, is free room of a stack.
+pub(crate) fn has_room(range: VirtualRange) -> bool {
+    match STACK_OWNER
+        .get()
+        .map_or(Room::Unknown, |owner| owner(range))
+    {
+        Room::Own => true,
+        Room::Foreign => false,
+        // Before there are guard pages there is nothing to look for.
+        Room::Unknown => STACK_CHECK.get().is_none_or(|check| check(range)),
+    }
 }
 
 fn no_handler(frame: &mut TrapFrame) {

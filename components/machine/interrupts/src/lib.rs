@@ -27,10 +27,11 @@ mod vectors;
 
 use component::{Handover, StartError};
 
+pub use entry::abandon_handler;
 pub use frame::{TrapFrame, TrapHandler};
 pub use hooks::{
-    ExceptionFilter, set_end_of_interrupt, set_exception_filter, set_exception_handler,
-    set_preemption, set_stack_check,
+    ExceptionFilter, Room, set_end_of_interrupt, set_exception_filter, set_exception_handler,
+    set_preemption, set_stack_check, set_stack_owner,
 };
 pub use idt::load;
 pub use vectors::{

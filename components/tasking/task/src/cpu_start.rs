@@ -1,6 +1,6 @@
 //! The first task of a CPU: its idle task.
 
-use crate::{Builder, SpawnError, State, Task, info, per_cpu, schedule, switch};
+use crate::{Builder, SpawnError, State, Task, info, per_cpu, repair, switch};
 use alloc::{boxed::Box, sync::Arc};
 use core::sync::atomic::Ordering;
 use cpu::{CpuId, InterruptsOff};
@@ -28,7 +28,7 @@ pub fn idle_task(
         .idle();
     let task = builder.build(Box::new(|| {
         begun();
-        schedule::idle()
+        repair::idle_for_ever()
     }))?;
     task.cpu.store(cpu.0, Ordering::Relaxed);
     Ok(IdleTask(task))

@@ -43,6 +43,7 @@ mod locks;
 mod per_cpu;
 mod policy;
 mod queue;
+mod repair;
 mod schedule;
 mod start;
 mod streams;
@@ -66,6 +67,7 @@ pub use policy::{
     Answer, PolicyError, Reason, SchedulingPolicy, policy_name, register_policy, rejected_answers,
 };
 pub use queue::{RunQueue, WaitList};
+pub use repair::{abandon, requeue_lost, settle, settle_switch};
 pub use schedule::{block, block_until, current, with_current, yield_now};
 pub use streams::{NullStreams, StreamError, Streams, streams};
 pub use task::{State, Task, TaskId, UnwindState};

@@ -116,6 +116,16 @@ pub(crate) fn take_previous() -> Option<(Arc<Task>, Option<Reason>)> {
     Some((unsafe { Arc::from_raw(raw) }, reason))
 }
 
+/// Whether this CPU is leaving a task for which `predicate` holds; interrupts must be off.
+pub(crate) fn previous_matches(predicate: impl FnOnce(&Task) -> bool) -> bool {
+    let raw = this().previous.load(Ordering::Relaxed);
+    if raw.is_null() {
+        return false;
+    }
+    // SAFETY: the word holds what `Arc::into_raw` gave it, and only this CPU takes it out.
+    predicate(unsafe { &*raw })
+}
+
 /// Gives `cpu` its idle task.
 pub(crate) fn set_idle(cpu: CpuId, task: Arc<Task>) {
     if let Some(share) = of(cpu) {

@@ -1,7 +1,7 @@
 //! The first tasks.
 
 use crate::{
-    NullStreams, State, Task, builder, cpu_start, ending, info, per_cpu, schedule,
+    NullStreams, State, Task, builder, cpu_start, ending, info, per_cpu, repair, schedule,
     task::{Kind, Parts},
 };
 use alloc::{string::String, sync::Arc};
@@ -18,6 +18,7 @@ pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
     ending::start_reaper()?;
     clock::register_tick(schedule::tick);
     interrupts::set_preemption(schedule::preempt);
+    interrupts::set_stack_owner(repair::room);
     Ok(())
 }
 

@@ -1,0 +1,144 @@
+//! Putting the books of the scheduler right after a fault.
+//!
+//! A fault with interrupts off may hit the scheduler itself, between two words that belong together. The
+//! unwinder asks here at both ends: when a fault begins, which task it is that faulted, and when it has
+//! been unwound, to make it a running task like any other.
+
+use crate::{
+    Failure, State, Task, hooks, info, per_cpu,
+    policy::{self, Reason},
+    schedule,
+    task::Kind,
+    timers, with_current,
+};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+use cpu::InterruptsOff;
+use handover::VirtualRange;
+use interrupts::Room;
+
+/// Below a stack there may be a mapped reserve of at most this many bytes.
+const MOST_RESERVE: u64 = 64 * 1024;
+
+/// What `range` is to the stack of the current task.
+pub(crate) fn room(range: VirtualRange) -> Room {
+    let raw = per_cpu::current_raw();
+    if raw.is_null() {
+        return Room::Unknown;
+    }
+    // SAFETY: the CPU's reference to its current task is kept while that task runs, and this runs on
+    // that CPU with interrupts off.
+    let stack = unsafe { &*raw }.stack_range();
+    if stack.start <= range.start && range.end <= stack.end {
+        Room::Own
+    } else if stack.start.saturating_sub(MOST_RESERVE) <= range.start && range.end <= stack.end {
+        Room::Unknown
+    } else {
+        Room::Foreign
+    }
+}
+
+/// Whether `address` lies in the stack of `task`, its reserve included.
+fn is_on_stack(task: &Task, address: u64) -> bool {
+    let stack = task.stack_range();
+    stack.start.saturating_sub(MOST_RESERVE) <= address && address <= stack.end
+}
+
+/// Sees to it that the current task is the one whose stack `stack_pointer` lies in, when a fault has hit
+/// a switch between two: then the switch is taken back. Interrupts must be off. For the faults' handler.
+pub fn settle_switch(stack_pointer: u64) {
+    let on_own = with_current(|task| is_on_stack(task, stack_pointer)).unwrap_or(true);
+    if on_own || !per_cpu::previous_matches(|task| is_on_stack(task, stack_pointer)) {
+        return;
+    }
+    let Some((previous, _)) = per_cpu::take_previous() else {
+        return;
+    };
+    previous.set_state(State::Running);
+    per_cpu::set_idling(previous.kind == Kind::Idle);
+    let Some(next) = per_cpu::set_current(previous) else {
+        return;
+    };
+    next.on_cpu.store(false, Ordering::Release);
+    if next.kind != Kind::Idle {
+        next.set_state(State::Runnable);
+        policy::enqueue(next, Reason::Preempted);
+    }
+}
+
+/// Makes the current task, which has just been unwound from anywhere, a running task like any other.
+/// For the unwinder, when interrupts were on in the catch that it has arrived at.
+pub fn settle() {
+    let _off = InterruptsOff::new();
+    cpu::local().exception_depth.store(0, Ordering::Relaxed);
+    cpu::holds_no_lock();
+    cpu::leave_rendezvous();
+    with_current(|task| {
+        if task.state() != State::Running {
+            task.set_state(State::Running);
+            task.queue_later.store(false, Ordering::SeqCst);
+        }
+        if task.timer_link.is_linked() {
+            timers::disarm(task);
+        }
+        if task.kind == Kind::Idle {
+            per_cpu::set_idling(true);
+        }
+    });
+    schedule::finish_switch();
+}
+
+/// Ends the current task without unwinding it: nothing of what it owns is dropped. The last resort, for
+/// a task whose stack cannot be trusted. Whoever calls this stands at the top of that stack.
+pub fn abandon(failure: Failure) -> ! {
+    settle();
+    cpu::set_preemption_depth(0);
+    if with_current(|task| task.kind == Kind::Idle).unwrap_or(false) {
+        cpu::enable_interrupts();
+        schedule::idle();
+    }
+    cpu::enable_interrupts();
+    with_current(|task| {
+        task.forget_streams();
+        task.ending.lock().result = Some(Err(failure));
+    });
+    schedule::leave_for_ever()
+}
+
+/// Idles, whatever happens meanwhile: a CPU cannot do without its idle task.
+pub(crate) fn idle_for_ever() -> ! {
+    loop {
+        // It has been reported, and what it did not finish is idling.
+        let _ = hooks::catch(&mut || schedule::idle());
+    }
+}
+
+/// Puts tasks in a queue that are runnable and in none, because a fault has hit whoever was about to do
+/// that; answers how many. One that is merely on its way there is not taken for lost: it has to be found
+/// so twice, by whoever keeps `candidates` between two calls.
+pub fn requeue_lost(candidates: &mut [Option<crate::TaskId>]) -> usize {
+    let is_lost = |task: &Task| {
+        task.state() == State::Runnable
+            && !task.is_on_cpu()
+            && !task.run_link.is_linked()
+            && task.kind != Kind::Idle
+    };
+    let mut requeued = 0;
+    let mut found = [None; 16];
+    let lost = info::all().into_iter().filter(|task| is_lost(task));
+    for (task, place) in lost.zip(&mut found) {
+        if !candidates.contains(&Some(task.id())) {
+            *place = Some(task.id());
+            continue;
+        }
+        let _off = InterruptsOff::new();
+        if is_lost(&task) {
+            policy::enqueue(Arc::clone(&task), Reason::Woken);
+            requeued += 1;
+        }
+    }
+    for (candidate, found) in candidates.iter_mut().zip(found) {
+        *candidate = found;
+    }
+    requeued
+}
