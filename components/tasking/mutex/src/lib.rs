@@ -20,6 +20,12 @@
 #![no_std]
 
 mod rwlock;
+mod words;
+
+/// What `words` is made of; the models of it have another one.
+mod atomic {
+    pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+}
 
 pub use rwlock::{ReadGuard, RwLock, WriteGuard};
 
@@ -29,22 +35,19 @@ use core::{
     fmt,
     marker::PhantomData,
     ops::{Deref, DerefMut},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 use task::{Kicked, TaskId};
 use wait_queue::WaitQueue;
-
-/// Nobody, as an owner.
-const NOBODY: u64 = u64::MAX;
+use words::{NOBODY, OwnerWord};
 
 /// How often a waiting task looks whether the owner still lives: one that does wakes it.
 const OWNER_CHECK: Duration = Duration::from_secs(1);
 
 /// A value that one task at a time may use.
 pub struct Mutex<T: ?Sized> {
-    /// The task that holds the mutex, or [`NOBODY`]; changing it from that is taking the mutex.
-    owner: AtomicU64,
+    owner: OwnerWord,
     poisoned: AtomicBool,
     waiting: WaitQueue,
     value: UnsafeCell<T>,
@@ -60,7 +63,7 @@ impl<T> Mutex<T> {
     /// A free mutex around `value`.
     pub const fn new(value: T) -> Self {
         Self {
-            owner: AtomicU64::new(NOBODY),
+            owner: OwnerWord::new(),
             poisoned: AtomicBool::new(false),
             waiting: WaitQueue::new(),
             value: UnsafeCell::new(value),
@@ -132,8 +135,7 @@ impl<T: ?Sized> Mutex<T> {
     /// The task that holds the mutex.
     #[must_use]
     pub fn owner(&self) -> Option<TaskId> {
-        let owner = self.owner.load(Ordering::Relaxed);
-        (owner != NOBODY).then_some(TaskId(owner))
+        self.owner.get().map(TaskId)
     }
 
     /// Whether an owner was unwound while it held the mutex.
@@ -149,8 +151,8 @@ impl<T: ?Sized> Mutex<T> {
 
     /// Takes the mutex from an owner that has ended without releasing it.
     fn take_over(&self) -> Option<MutexGuard<'_, T>> {
-        let owner = self.owner.load(Ordering::Relaxed);
-        if owner == NOBODY || task::is_alive(TaskId(owner)) {
+        let owner = self.owner.get()?;
+        if task::is_alive(TaskId(owner)) {
             return None;
         }
         let guard = self.acquire_from(owner)?;
@@ -159,10 +161,9 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     fn acquire_from(&self, before: u64) -> Option<MutexGuard<'_, T>> {
-        let me = me();
-        self.owner
-            .compare_exchange(before, me, Ordering::Acquire, Ordering::Relaxed)
-            .ok()?;
+        if !self.owner.take(before, me()) {
+            return None;
+        }
         Some(MutexGuard {
             mutex: self,
             unwinding: unwindings(),
@@ -172,7 +173,7 @@ impl<T: ?Sized> Mutex<T> {
 
     #[track_caller]
     fn check_not_ours(&self) {
-        if self.owner.load(Ordering::Relaxed) == me() {
+        if self.owner.get() == Some(me()) {
             locked_twice("mutex", type_name::<T>());
         }
     }
@@ -280,7 +281,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         if unwindings() > self.unwinding {
             self.mutex.poisoned.store(true, Ordering::Relaxed);
         }
-        self.mutex.owner.store(NOBODY, Ordering::Release);
+        self.mutex.owner.release();
         self.mutex.waiting.wake_one();
     }
 }

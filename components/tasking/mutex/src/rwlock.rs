@@ -1,6 +1,9 @@
 //! A blocking lock for many readers or one writer.
 
-use crate::{NOBODY, locked_twice, me, unwindings, wait_for};
+use crate::{
+    locked_twice, me, unwindings, wait_for,
+    words::{OwnerWord, RwWord},
+};
 use core::{
     any::type_name,
     cell::UnsafeCell,
@@ -8,7 +11,7 @@ use core::{
     marker::PhantomData,
     ops::{Deref, DerefMut},
     ptr,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
 };
 use task::{Kicked, TaskId};
 use wait_queue::WaitQueue;
@@ -19,8 +22,7 @@ use wait_queue::WaitQueue;
 /// wait for themselves. Poisoning is that of [`crate::Mutex`], by a writer that was unwound.
 pub struct RwLock<T: ?Sized> {
     word: RwWord,
-    /// The task that writes, or [`NOBODY`].
-    writer: AtomicU64,
+    writer: OwnerWord,
     poisoned: AtomicBool,
     readers_waiting: WaitQueue,
     writers_waiting: WaitQueue,
@@ -38,7 +40,7 @@ impl<T> RwLock<T> {
     pub const fn new(value: T) -> Self {
         Self {
             word: RwWord::new(),
-            writer: AtomicU64::new(NOBODY),
+            writer: OwnerWord::new(),
             poisoned: AtomicBool::new(false),
             readers_waiting: WaitQueue::new(),
             writers_waiting: WaitQueue::new(),
@@ -131,7 +133,7 @@ impl<T: ?Sized> RwLock<T> {
         if !self.word.try_write() {
             return None;
         }
-        self.writer.store(me(), Ordering::Relaxed);
+        self.writer.set(me());
         Some(WriteGuard {
             lock: self,
             unwinding: unwindings(),
@@ -142,8 +144,7 @@ impl<T: ?Sized> RwLock<T> {
     /// The task that writes.
     #[must_use]
     pub fn writer(&self) -> Option<TaskId> {
-        let writer = self.writer.load(Ordering::Relaxed);
-        (writer != NOBODY).then_some(TaskId(writer))
+        self.writer.get().map(TaskId)
     }
 
     /// Whether a writer was unwound.
@@ -164,17 +165,15 @@ impl<T: ?Sized> RwLock<T> {
 
     /// Frees the lock, poisoned, from a writer that has ended without releasing it.
     fn take_from_ended(&self) {
-        let writer = self.writer.load(Ordering::Relaxed);
-        if writer == NOBODY || task::is_alive(TaskId(writer)) {
+        let Some(writer) = self.writer.get() else {
             return;
-        }
-        let relaxed = Ordering::Relaxed;
-        let ours = self
-            .writer
-            .compare_exchange(writer, NOBODY, relaxed, relaxed);
-        if ours.is_ok() {
+        };
+        // Taken from it before it is given back, so that only one does.
+        if !task::is_alive(TaskId(writer)) && self.writer.take(writer, me()) {
             self.poisoned.store(true, Ordering::Relaxed);
+            self.writer.release();
             self.word.end_write();
+            self.wake();
         }
     }
 
@@ -188,7 +187,7 @@ impl<T: ?Sized> RwLock<T> {
 
     #[track_caller]
     fn check_not_writing(&self) {
-        if self.writer.load(Ordering::Relaxed) == me() {
+        if self.writer.get() == Some(me()) {
             locked_twice("reader-writer lock", type_name::<T>());
         }
     }
@@ -203,67 +202,19 @@ impl<T: ?Sized> RwLock<T> {
     }
 }
 
-/// Who reads or writes: [`WRITER`] or the number of readers; and how many wait to write.
-pub(crate) struct RwWord {
-    users: AtomicU32,
-    writers_waiting: AtomicU32,
-}
-
-/// `RwWord::users` while somebody writes.
-const WRITER: u32 = u32::MAX;
-
-impl RwWord {
-    pub(crate) const fn new() -> Self {
-        Self {
-            users: AtomicU32::new(0),
-            writers_waiting: AtomicU32::new(0),
-        }
-    }
-
-    /// Adds a reader, one that `overtakes` also when writers wait.
-    pub(crate) fn try_read(&self, overtakes: bool) -> bool {
-        if self.writers_wait() && !overtakes {
-            return false;
-        }
-        let more = |users| (users < WRITER - 1).then(|| users + 1);
-        self.users
-            .fetch_update(Ordering::Acquire, Ordering::SeqCst, more)
-            .is_ok()
-    }
-
-    pub(crate) fn try_write(&self) -> bool {
-        self.users
-            .compare_exchange(0, WRITER, Ordering::Acquire, Ordering::SeqCst)
-            .is_ok()
-    }
-
-    /// Takes a reader off; whether it was the last one.
-    pub(crate) fn end_read(&self) -> bool {
-        self.users.fetch_sub(1, Ordering::SeqCst) == 1
-    }
-
-    pub(crate) fn end_write(&self) {
-        self.users.store(0, Ordering::SeqCst);
-    }
-
-    pub(crate) fn writers_wait(&self) -> bool {
-        self.writers_waiting.load(Ordering::SeqCst) != 0
-    }
-}
-
 /// A task that waits to write. When it gives up, those that it kept out are let in.
 struct WaitingWriter<'a, T: ?Sized>(&'a RwLock<T>);
 
 impl<'a, T: ?Sized> WaitingWriter<'a, T> {
     fn new(lock: &'a RwLock<T>) -> Self {
-        lock.word.writers_waiting.fetch_add(1, Ordering::SeqCst);
+        lock.word.expect_writer();
         Self(lock)
     }
 }
 
 impl<T: ?Sized> Drop for WaitingWriter<'_, T> {
     fn drop(&mut self) {
-        if self.0.word.writers_waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self.0.word.forget_writer() {
             self.0.readers_waiting.wake_all();
         }
     }
@@ -351,7 +302,7 @@ impl<T: ?Sized> Drop for WriteGuard<'_, T> {
         if unwindings() > self.unwinding {
             self.lock.poisoned.store(true, Ordering::Relaxed);
         }
-        self.lock.writer.store(NOBODY, Ordering::Relaxed);
+        self.lock.writer.release();
         self.lock.word.end_write();
         self.lock.wake();
     }

@@ -21,7 +21,13 @@
 mod barrier;
 mod condvar;
 mod once;
+mod permits;
 mod semaphore;
+
+/// What `permits` is made of; the models of it have another one.
+mod atomic {
+    pub(crate) use core::sync::atomic::{AtomicUsize, Ordering};
+}
 
 pub use barrier::{Barrier, Passed};
 pub use condvar::Condvar;

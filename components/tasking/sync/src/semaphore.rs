@@ -1,16 +1,13 @@
 //! A counting semaphore.
 
-use core::{
-    fmt,
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
+use crate::permits::Permits;
+use core::{fmt, time::Duration};
 use task::Kicked;
 use wait_queue::WaitQueue;
 
 /// A number of permits.
 pub struct Semaphore {
-    permits: AtomicUsize,
+    permits: Permits,
     queue: WaitQueue,
 }
 
@@ -19,7 +16,7 @@ impl Semaphore {
     #[must_use]
     pub const fn new(permits: usize) -> Self {
         Self {
-            permits: AtomicUsize::new(permits),
+            permits: Permits::new(permits),
             queue: WaitQueue::new(),
         }
     }
@@ -48,24 +45,20 @@ impl Semaphore {
 
     /// Takes a permit if there is one. May be called from an interrupt handler.
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
-        self.permits
-            .fetch_update(Ordering::Acquire, Ordering::SeqCst, |permits| {
-                permits.checked_sub(1)
-            })
-            .ok()
-            .map(|_| Permit { semaphore: self })
+        // Not `then_some`, which would make a permit, and drop it, in any case.
+        self.permits.take().then(|| Permit { semaphore: self })
     }
 
     /// Adds a permit. May be called from an interrupt handler.
     pub fn release(&self) {
-        self.permits.fetch_add(1, Ordering::SeqCst);
+        self.permits.add();
         self.queue.wake_one();
     }
 
     /// How many permits there are now.
     #[must_use]
     pub fn permits(&self) -> usize {
-        self.permits.load(Ordering::Relaxed)
+        self.permits.count()
     }
 }
 

@@ -22,37 +22,33 @@
 extern crate alloc;
 
 mod waiters;
+mod wake_ups;
+
+/// What `wake_ups` is made of; the models of it have another one.
+mod atomic {
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+}
 
 pub use waiters::{Chosen, Waiters};
+pub use wake_ups::Moment;
 
-use core::{
-    fmt,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering, fence},
-    time::Duration,
-};
+use core::{fmt, time::Duration};
 use cpu::IrqMutex;
 use task::{Kicked, Task};
+use wake_ups::WakeUps;
 
 /// A queue of those who wait.
 pub struct WaitQueue {
-    /// Counts the wake-ups.
-    wake_ups: AtomicU64,
-    /// Whether somebody may be in the queue: a wake-up of nobody takes no lock.
-    occupied: AtomicBool,
+    wake_ups: WakeUps,
     waiting: IrqMutex<Waiters>,
 }
-
-/// A moment in the life of a queue: what [`WaitQueue::sleep`] sees wake-ups since.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment(u64);
 
 impl WaitQueue {
     /// A queue in which nobody waits.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            wake_ups: AtomicU64::new(0),
-            occupied: AtomicBool::new(false),
+            wake_ups: WakeUps::new(),
             waiting: IrqMutex::new(Waiters::new()),
         }
     }
@@ -120,11 +116,11 @@ impl WaitQueue {
 
     /// Wakes the one that has waited longest. May be called from an interrupt handler.
     pub fn wake_one(&self) {
-        if self.count_wake_up() {
+        if self.wake_ups.count() {
             let chosen = {
                 let mut waiting = self.waiting.lock();
                 let chosen = waiting.pop();
-                self.occupied.store(!waiting.is_empty(), Ordering::SeqCst);
+                self.wake_ups.set_occupied(!waiting.is_empty());
                 chosen
             };
             if let Some(chosen) = chosen {
@@ -135,10 +131,10 @@ impl WaitQueue {
 
     /// Wakes all that wait. May be called from an interrupt handler.
     pub fn wake_all(&self) {
-        if self.count_wake_up() {
+        if self.wake_ups.count() {
             let all = {
                 let mut waiting = self.waiting.lock();
-                self.occupied.store(false, Ordering::SeqCst);
+                self.wake_ups.set_occupied(false);
                 waiting.take()
             };
             all.wake_all();
@@ -154,7 +150,7 @@ impl WaitQueue {
     /// The present moment, for [`WaitQueue::sleep`].
     #[must_use]
     pub fn now(&self) -> Moment {
-        Moment(self.wake_ups.load(Ordering::SeqCst))
+        self.wake_ups.now()
     }
 
     /// Blocks until the next wake-up, unless there was one since `seen`, or until `deadline_ns`. A safe
@@ -176,10 +172,7 @@ impl WaitQueue {
         {
             let mut waiting = self.waiting.lock();
             waiting.push_task(me.clone());
-            self.occupied.store(true, Ordering::SeqCst);
-            // Either the waker sees that the queue is occupied, or this sees its wake-up.
-            fence(Ordering::SeqCst);
-            if self.now().0 != seen.0 {
+            if !self.wake_ups.enter(seen) {
                 waiting.remove_task(&me);
                 return Ok(());
             }
@@ -197,13 +190,6 @@ impl WaitQueue {
         Ok(())
     }
 
-    /// Counts a wake-up; whether somebody may wait.
-    fn count_wake_up(&self) -> bool {
-        self.wake_ups.fetch_add(1, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        self.occupied.load(Ordering::SeqCst)
-    }
-
     /// Takes a task out; whether it was still in.
     fn remove(&self, task: &Task) -> bool {
         if !task.is_queued() {
@@ -212,7 +198,7 @@ impl WaitQueue {
         let mut waiting = self.waiting.lock();
         let removed = waiting.remove_task(task);
         if waiting.is_empty() {
-            self.occupied.store(false, Ordering::SeqCst);
+            self.wake_ups.set_occupied(false);
         }
         removed
     }
