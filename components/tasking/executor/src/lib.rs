@@ -1,8 +1,8 @@
 //! Runs many futures in few tasks.
 //!
 //! An [`Executor`] is a queue of futures that can go on. Tasks that call [`Executor::run`] take them out
-//! and poll them; a waker puts one back. [`block_on`] runs one future in the task that calls it, and
-//! [`sleep`] is a future that waits for the clock; any future of `channel` works here and there.
+//! and poll them; a waker puts one back. [`block_on()`] runs one future in the task that calls it, and
+//! [`sleep()`] is a future that waits for the clock; any future of `channel` works here and there.
 //!
 //! Principles: a waker may be called in an interrupt handler, so it allocates nothing: the queue has room
 //! for all futures that live, which are in it once at most. A future that fails ends alone: its task
