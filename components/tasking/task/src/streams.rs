@@ -4,9 +4,9 @@ use crate::with_current;
 use alloc::sync::Arc;
 use core::fmt;
 
-/// Input, output and error output of a task.
+/// Input, output and error output of a task, and the directory that it works in.
 ///
-/// Implemented above (the console, a pipe); inherited by the tasks that a task spawns. `read` is a
+/// Implemented above (the console, a pipe, a file); inherited by the tasks that a task spawns. `read` is a
 /// safe point: a killed task does not return from it.
 pub trait Streams: Send + Sync {
     /// Reads at least one byte, waiting for it; 0 at the end of input.
@@ -34,6 +34,12 @@ pub trait Streams: Send + Sync {
     fn is_terminal(&self) -> bool {
         false
     }
+
+    /// The directory at which relative paths begin, as an absolute path in its shortest form; none is
+    /// the root.
+    fn directory(&self) -> Option<Arc<str>> {
+        None
+    }
 }
 
 /// Why a stream could not be read or written.
@@ -47,6 +53,8 @@ pub enum StreamError {
     Unsupported,
     /// The device behind the stream failed.
     Device,
+    /// There is no room for more where the stream leads.
+    Full,
 }
 
 impl fmt::Display for StreamError {
@@ -56,6 +64,7 @@ impl fmt::Display for StreamError {
             Self::Interrupted => "interrupted by the user",
             Self::Unsupported => "the stream has no such direction",
             Self::Device => "the device behind the stream failed",
+            Self::Full => "there is no room for more where the stream leads",
         })
     }
 }
