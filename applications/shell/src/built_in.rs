@@ -1,20 +1,63 @@
 //! Commands that change the shell itself.
 
-use crate::execute::Shell;
+use crate::execute::{Command, Shell};
 use alloc::string::String;
 use application::{ExitCode, eprintln, println};
 
 /// Names of the built-in commands.
-pub(crate) const NAMES: [&str; 3] = ["exit", "fg", "jobs"];
+pub(crate) const NAMES: [&str; 5] = ["cd", "exit", "fg", "jobs", "pwd"];
 
-/// Runs a built-in command; `None` when `words` name none.
-pub(crate) fn run(shell: &mut Shell, words: &[String]) -> Option<ExitCode> {
-    let (name, operands) = words.split_first()?;
+/// Whether the shell runs `command` itself.
+pub(crate) fn is_built_in(command: &Command) -> bool {
+    let name = command.words.first();
+    name.is_some_and(|name| NAMES.contains(&name.as_str()))
+}
+
+/// Runs a built-in command.
+pub(crate) fn run(shell: &mut Shell, words: &[String]) -> ExitCode {
+    let Some((name, operands)) = words.split_first() else {
+        return ExitCode::SUCCESS;
+    };
     match name.as_str() {
-        "exit" => Some(exit(shell, operands)),
-        "jobs" => Some(jobs(shell)),
-        "fg" => Some(foreground(shell, operands)),
-        _ => None,
+        "cd" => change_directory(shell, operands),
+        "exit" => exit(shell, operands),
+        "jobs" => jobs(shell),
+        "fg" => foreground(shell, operands),
+        "pwd" => print_directory(operands),
+        _ => ExitCode::NOT_FOUND,
+    }
+}
+
+/// Sets the directory at which relative paths begin, for the shell and for all that it starts from now
+/// on; the root when none is given.
+fn change_directory(shell: &mut Shell, operands: &[String]) -> ExitCode {
+    let path = match operands {
+        [] => "/",
+        [path] => path,
+        _ => {
+            eprintln!("cd: too many operands; usage: cd [DIRECTORY]");
+            return ExitCode::USAGE;
+        }
+    };
+    match vfs::directory_path(path) {
+        Ok(directory) => {
+            shell.set_directory(directory);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("cd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_directory(operands: &[String]) -> ExitCode {
+    if operands.is_empty() {
+        println!("{}", vfs::current_directory());
+        ExitCode::SUCCESS
+    } else {
+        eprintln!("pwd: too many operands; usage: pwd");
+        ExitCode::USAGE
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the Tab key offers: commands, components, and what a command's own `--help` names.
+//! What the Tab key offers: commands, components, paths, and what a command's own `--help` names.
 
 use crate::built_in;
 use alloc::{
@@ -6,36 +6,108 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use application::{PipeReader, pipe, redirect, run};
+use application::{PipeReader, Redirection, Sink, Source, pipe, redirect, run};
 use line_editor::{Completer, Completion};
+use vfs::Kind;
+
+/// What a command calls operands that are paths.
+const PATHS: [&str; 3] = ["FILE", "PATH", "DIRECTORY"];
 
 /// Longest help text that is read.
 const HELP_LIMIT: usize = 16 * 1024;
+
+/// What ends a word, unless it is quoted.
+const SEPARATORS: [char; 6] = [' ', '|', ';', '&', '<', '>'];
 
 /// Completes shell lines.
 pub(crate) struct Commands;
 
 impl Completer for Commands {
     fn complete(&self, before_cursor: &str) -> Completion {
-        let command_start = before_cursor.rfind(['|', ';', '&']).map_or(0, |at| at + 1);
+        let command_start = last_separator(before_cursor, &['|', ';', '&']);
         let command = before_cursor.get(command_start..).unwrap_or("");
-        let start = before_cursor
-            .rfind([' ', '|', ';', '&'])
-            .map_or(0, |at| at + 1);
+        let start = last_separator(before_cursor, &SEPARATORS);
         let word = before_cursor.get(start..).unwrap_or("");
         let mut words = command.split_whitespace();
         let first = words
             .next()
             .filter(|first| command.trim_start().len() > first.len());
-        let mut candidates = match first {
-            None => command_names(),
-            Some(name) => arguments_of(name, word),
+        let before = before_cursor.get(..start).unwrap_or("").trim_end();
+        let mut candidates = if before.ends_with(['<', '>']) {
+            paths(word, false)
+        } else {
+            match first {
+                None if word.contains('/') => paths(word, false),
+                None => command_names(),
+                Some(name) => arguments_of(name, word),
+            }
         };
         candidates.retain(|candidate| candidate.starts_with(word));
         candidates.sort_unstable();
         candidates.dedup();
         Completion { start, candidates }
     }
+}
+
+/// Where the text behind the last of `separators` begins. One behind a backslash separates nothing.
+fn last_separator(text: &str, separators: &[char]) -> usize {
+    let mut start = 0;
+    let mut escaped = false;
+    for (at, character) in text.char_indices() {
+        if !escaped && separators.contains(&character) {
+            start = at + 1;
+        }
+        escaped = !escaped && character == '\\';
+    }
+    start
+}
+
+/// The paths that begin with `word`, as they would be typed; those of directories end with `/`.
+fn paths(word: &str, only_directories: bool) -> Vec<String> {
+    let typed = word
+        .rfind('/')
+        .map_or("", |at| word.get(..=at).unwrap_or(""));
+    let directory = match typed {
+        "" => String::from("."),
+        typed => unescaped(typed),
+    };
+    let Ok(entries) = vfs::list(&directory) else {
+        return Vec::new();
+    };
+    let entries = entries.iter().filter_map(|entry| {
+        let end = match entry.metadata.kind {
+            Kind::Directory => "/",
+            Kind::File if only_directories => return None,
+            Kind::File => "",
+        };
+        Some(format!("{typed}{}{end}", escaped(&entry.name)))
+    });
+    entries.collect()
+}
+
+/// A name as it is typed, what the shell would act on behind backslashes.
+fn escaped(name: &str) -> String {
+    let mut typed = String::with_capacity(name.len());
+    for character in name.chars() {
+        if SEPARATORS.contains(&character) || "\\'\"$#".contains(character) {
+            typed.push('\\');
+        }
+        typed.push(character);
+    }
+    typed
+}
+
+/// What a name means that was typed.
+fn unescaped(typed: &str) -> String {
+    let mut name = String::with_capacity(typed.len());
+    let mut characters = typed.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => name.extend(characters.next()),
+            plain => name.push(plain),
+        }
+    }
+    name
 }
 
 fn command_names() -> Vec<String> {
@@ -47,6 +119,16 @@ fn command_names() -> Vec<String> {
 
 /// What may stand behind the command `name`, by what its help says: its options, or its operands.
 fn arguments_of(name: &str, word: &str) -> Vec<String> {
+    if built_in::NAMES.contains(&name) {
+        return if name == "cd" {
+            paths(word, true)
+        } else {
+            Vec::new()
+        };
+    }
+    if word.contains('/') {
+        return paths(word, false);
+    }
     let Some(help) = help_of(name) else {
         return Vec::new();
     };
@@ -62,6 +144,11 @@ fn arguments_of(name: &str, word: &str) -> Vec<String> {
         component_names(operands.contains("[=BUILD]"))
     } else if operands.contains("COMMAND") {
         command_names()
+    } else if PATHS.iter().any(|path| operands.contains(path)) {
+        paths(
+            word,
+            !operands.contains("FILE") && !operands.contains("PATH"),
+        )
     } else {
         operands
             .split_whitespace()
@@ -108,7 +195,12 @@ fn component_names(builds: bool) -> Vec<String> {
 /// What `name --help` prints; `None` for what is not a command.
 fn help_of(name: &str) -> Option<String> {
     let (writer, reader) = pipe();
-    let streams = redirect(Some(pipe().1), Some(writer), task::streams());
+    let redirection = Redirection {
+        input: Some(Source::Pipe(pipe().1)),
+        output: Some(Sink::Pipe(writer)),
+        ..Redirection::default()
+    };
+    let streams = redirect(redirection, task::streams());
     let child = run(&[name.to_string(), "--help".to_string()], streams).ok()?;
     let text = read_all(&reader);
     drop(reader); // So that a longer text does not wait for its reader for ever.

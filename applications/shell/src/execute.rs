@@ -1,14 +1,22 @@
 //! Running what a line says.
 
 use crate::{built_in, job::Job};
-use alloc::{string::String, sync::Arc, vec::Vec};
-use application::{ExitCode, eprintln, pipe, redirect, run};
-use command_line::syntax::{self, Command, Step};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
+use application::{
+    ErrorSink, ExitCode, PipeReader, PipeWriter, Redirection, Sink, Source, eprintln, pipe,
+    redirect, run,
+};
+use command_line::syntax::{self, Mode, Step};
+use task::Streams;
+use vfs::OpenOptions;
 
 /// What a shell remembers from line to line.
-#[derive(Default)]
 pub(crate) struct Shell {
     status: ExitCode,
+    /// The streams that it was started with.
+    below: Arc<dyn Streams>,
+    /// Its directory, once it was set.
+    directory: Option<Arc<str>>,
     /// Jobs in the background, oldest first.
     pub(crate) jobs: Vec<Job>,
     /// Whom it serves.
@@ -18,10 +26,9 @@ pub(crate) struct Shell {
 }
 
 /// Whom a shell serves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// It is itself a command that somebody waits for: Ctrl-C ends it with its job.
-    #[default]
     Script,
     /// A person, who started it from another shell and can leave it.
     Person,
@@ -30,6 +37,18 @@ pub(crate) enum Role {
 }
 
 impl Shell {
+    /// A shell with the current task's streams.
+    pub(crate) fn new() -> Self {
+        Self {
+            status: ExitCode::SUCCESS,
+            below: task::streams(),
+            directory: None,
+            jobs: Vec::new(),
+            role: Role::Script,
+            over: false,
+        }
+    }
+
     /// The status of the last command.
     pub(crate) fn status(&self) -> ExitCode {
         self.status
@@ -70,14 +89,15 @@ impl Shell {
         if self.over || !step.condition.holds(self.status().0) {
             return;
         }
-        let commands: Vec<Vec<String>> = step
+        let commands: Vec<Command> = step
             .pipeline
             .iter()
             .map(|command| self.expand(command))
             .collect();
-        if let [words] = commands.as_slice()
-            && let Some(status) = built_in::run(self, words)
+        if let [command] = commands.as_slice()
+            && built_in::is_built_in(command)
         {
+            let status = self.run_built_in(command);
             self.set_status(status);
             return;
         }
@@ -90,12 +110,50 @@ impl Shell {
         }
     }
 
-    fn expand(&self, command: &Command) -> Vec<String> {
-        command
-            .words
-            .iter()
-            .map(|word| word.expand(self.status().0))
-            .collect()
+    fn expand(&self, command: &syntax::Command) -> Command {
+        let expand = |word: &syntax::Word| word.expand(self.status().0);
+        let redirect = |redirection: &syntax::Redirection| match redirection {
+            syntax::Redirection::Input(path) => Lead::Input(expand(path)),
+            syntax::Redirection::Output(path, mode) => Lead::Output(expand(path), *mode),
+            syntax::Redirection::Error(path, mode) => Lead::Error(expand(path), *mode),
+            syntax::Redirection::ErrorToOutput => Lead::ErrorToOutput,
+        };
+        Command {
+            words: command.words.iter().map(expand).collect(),
+            leads: command.redirections.iter().map(redirect).collect(),
+        }
+    }
+
+    /// Runs a built-in command with its own redirections.
+    fn run_built_in(&mut self, command: &Command) -> ExitCode {
+        let redirection = match command.open(None, None) {
+            Ok(redirection) => redirection,
+            Err(error) => {
+                eprintln!("shell: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let streams = redirect(redirection, self.streams());
+        task::with_current(|shell| shell.set_streams(streams));
+        let status = built_in::run(self, &command.words);
+        // Those of the shell itself again, perhaps with another directory.
+        let streams = self.streams();
+        task::with_current(|shell| shell.set_streams(streams));
+        status
+    }
+
+    /// The shell's own streams.
+    fn streams(&self) -> Arc<dyn Streams> {
+        let redirection = Redirection {
+            directory: self.directory.clone(),
+            ..Redirection::default()
+        };
+        redirect(redirection, Arc::clone(&self.below))
+    }
+
+    /// Sets the directory at which relative paths begin, for the shell and for all that it starts.
+    pub(crate) fn set_directory(&mut self, directory: Arc<str>) {
+        self.directory = Some(directory);
     }
 
     fn keep(&mut self, mut job: Job) {
@@ -120,26 +178,89 @@ impl Shell {
     }
 }
 
+/// A command that is about to run.
+pub(crate) struct Command {
+    /// Its name and arguments.
+    pub(crate) words: Vec<String>,
+    leads: Vec<Lead>,
+}
+
+/// Where a stream leads.
+enum Lead {
+    Input(String),
+    Output(String, Mode),
+    Error(String, Mode),
+    ErrorToOutput,
+}
+
+impl Command {
+    /// Opens the files that the command's streams lead to; what is not redirected is `input` and
+    /// `output`.
+    fn open(
+        &self,
+        input: Option<PipeReader>,
+        output: Option<PipeWriter>,
+    ) -> Result<Redirection, vfs::Error> {
+        let mut redirection = Redirection {
+            input: input.map(Source::Pipe),
+            output: output.map(Sink::Pipe),
+            ..Redirection::default()
+        };
+        for lead in &self.leads {
+            match lead {
+                Lead::Input(path) => {
+                    redirection.input = Some(Source::File(OpenOptions::READ.open(path)?));
+                }
+                Lead::Output(path, mode) => redirection.output = Some(open(path, *mode)?),
+                Lead::Error(path, mode) => {
+                    redirection.error = Some(ErrorSink::Own(open(path, *mode)?));
+                }
+                Lead::ErrorToOutput => redirection.error = Some(ErrorSink::Output),
+            }
+        }
+        Ok(redirection)
+    }
+}
+
+fn open(path: &str, mode: Mode) -> Result<Sink, vfs::Error> {
+    let options = match mode {
+        Mode::Replace => OpenOptions::REPLACE,
+        Mode::Append => OpenOptions::APPEND,
+    };
+    options.open(path).map(Sink::File)
+}
+
 /// Starts the commands of a pipeline. One that cannot be started is reported, and stands in the job
 /// with its status.
-fn start(commands: &[Vec<String>], background: bool) -> Job {
+fn start(commands: &[Command], background: bool) -> Job {
     let below = task::streams();
     let mut job = Job::new(commands);
     // A job in the background does not read what is typed to the shell.
     let mut input = background.then(|| pipe().1);
-    for (index, words) in commands.iter().enumerate() {
+    for (index, command) in commands.iter().enumerate() {
         let (output, next) = if index + 1 < commands.len() {
             let (writer, reader) = pipe();
             (Some(writer), Some(reader))
         } else {
             (None, None)
         };
-        let streams = redirect(input.take(), output, Arc::clone(&below));
+        let redirection = command.open(input.take(), output);
         input = next;
-        match run(words, streams) {
-            Ok(child) => job.push(child),
+        let redirection = match redirection {
+            Ok(redirection) => redirection,
             Err(error) => {
                 eprintln!("shell: {error}");
+                job.push_failed(ExitCode::FAILURE);
+                continue;
+            }
+        };
+        let streams = redirect(redirection, Arc::clone(&below));
+        match run(&command.words, Arc::clone(&streams)) {
+            Ok(child) => job.push(child),
+            Err(error) => {
+                // Where the command's own errors would go. If nobody reads those, that is as well.
+                let text = format!("shell: {error}\n");
+                let _ = streams.write_error(text.as_bytes());
                 job.push_failed(error.code());
             }
         }

@@ -1,6 +1,6 @@
 //! A pipeline that runs.
 
-use crate::execute::Role;
+use crate::execute::{Command, Role};
 use alloc::{string::String, vec::Vec};
 use application::{Child, ExitCode};
 use task::TaskId;
@@ -21,8 +21,9 @@ enum Member {
 
 impl Job {
     /// A job of these commands, of which none runs yet.
-    pub(crate) fn new(commands: &[Vec<String>]) -> Self {
-        let commands: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
+    pub(crate) fn new(commands: &[Command]) -> Self {
+        let words = commands.iter().map(|command| command.words.join(" "));
+        let commands: Vec<String> = words.collect();
         Self {
             number: 0,
             text: commands.join(" | "),

@@ -11,8 +11,8 @@
 //! both tested on the host; here things only happen. A wrong line has a message, status 2 and no
 //! other effect.
 //!
-//! Neighbours: `application` runs commands, `console` knows modes and the foreground job. Left out:
-//! variables, redirection, scripts.
+//! Neighbours: `application` runs commands, `vfs` has the files that they read and write, `console` knows
+//! modes and the foreground job. Left out: variables, patterns for names, scripts with arguments.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -37,8 +37,10 @@ application::application! {
         ],
         notes: &[
             "Commands are separated by ; && || and | and may be quoted with ' \" and \\.",
+            "< reads from a file, > and >> write to one, 2> and 2>> its errors, 2>&1 both to one.",
+            "A name with a / is the path of an application's object.",
             "$? is the status of the last command, & runs one in the background.",
-            "Built in: exit [STATUS], jobs, fg [JOB].",
+            "Built in: cd [DIRECTORY], pwd, exit [STATUS], jobs, fg [JOB].",
         ],
         exit_codes: &[(127, "the last command does not exist"), (130, "it was killed")],
         ..Usage::NONE
@@ -47,7 +49,7 @@ application::application! {
 }
 
 fn main(arguments: &Arguments) -> ExitCode {
-    let mut shell = Shell::default();
+    let mut shell = Shell::new();
     if let Some(text) = arguments.value("command") {
         shell.execute(text);
         return shell.status();

@@ -107,6 +107,8 @@ pub enum PolicyProblem {
     UnsafeNotForbidden,
     /// It says that it belongs to somebody else than the archive says.
     Origin,
+    /// It comes from a file, is none of the archive's objects, and does not forbid `unsafe`.
+    UnsafeFromFile,
 }
 
 impl fmt::Display for PolicyProblem {
@@ -115,6 +117,9 @@ impl fmt::Display for PolicyProblem {
             Self::UnsafeNotGranted => "uses unsafe without a grant in the manifest",
             Self::UnsafeNotForbidden => "does not forbid unsafe and has no grant",
             Self::Origin => "claims another origin than the running build's",
+            Self::UnsafeFromFile => {
+                "may use unsafe, and is not the object of this name that the archive has"
+            }
         })
     }
 }

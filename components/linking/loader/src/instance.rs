@@ -1,6 +1,6 @@
 //! Runs of applications: each is an instance with statics and stubs of its own.
 
-use crate::{LoadError, Loaded, hooks, live, load};
+use crate::{LoadError, Loaded, ObjectBytes, hooks, live, load, policy};
 use alloc::{borrow::ToOwned, string::String, sync::Arc};
 use component::Application;
 use core::fmt;
@@ -21,7 +21,25 @@ pub struct Instance {
 ///
 /// Names the component at fault. Nothing of the instance stays.
 pub fn instantiate(name: &str) -> Result<Instance, LoadError> {
-    let id = load::load_instance(name)?;
+    let bytes = live::snapshot()?.source_of(name)?;
+    enter(name, bytes)
+}
+
+/// Loads and links an instance of the application whose object `bytes` are, from wherever somebody has
+/// read them, and what it needs. Messages call it `label` as long as its own name is not known.
+///
+/// # Errors
+///
+/// When the bytes are not an object that this system can run, are no application, or may use
+/// `unsafe` and are none of the archive's objects. Nothing of the instance stays.
+pub fn instantiate_object(label: &str, bytes: ObjectBytes) -> Result<Instance, LoadError> {
+    let (name, bytes) = policy::admit(label, bytes)?;
+    enter(&name, bytes)
+}
+
+/// Loads an instance and looks for its entry.
+fn enter(name: &str, bytes: ObjectBytes) -> Result<Instance, LoadError> {
+    let id = load::load_instance(name, bytes)?;
     let found = live::snapshot().and_then(|live| {
         let loaded = live.loaded(id).cloned();
         loaded.ok_or_else(|| LoadError::NotLoaded {

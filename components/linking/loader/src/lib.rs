@@ -48,7 +48,7 @@ pub use info::{
     application_of, commands, components, demangled, dependencies, resolve, retired, retired_bytes,
     symbols,
 };
-pub use instance::{Instance, instantiate};
+pub use instance::{Instance, instantiate, instantiate_object};
 pub use live::{Live, LiveGuard, ObjectBytesOf, archive, handover, lock, snapshot};
 pub use load::{load, start_components, unload};
 pub use loaded::{Fresh, ImageState, Loaded, Sizes, image_hash};

@@ -1,7 +1,7 @@
 //! Loading components with all that they need, and taking them out again.
 
 use crate::{
-    Live, LoadError, Loaded, handover, hooks, live, registry, texts,
+    Live, LoadError, Loaded, ObjectBytes, handover, hooks, live, registry, texts,
     transaction::{load_closure, take_out},
 };
 use alloc::{borrow::ToOwned, string::String, sync::Arc, vec::Vec};
@@ -30,9 +30,8 @@ pub fn load(name: &str) -> Result<ComponentId, LoadError> {
 }
 
 /// Loads an application as an instance of its own, and what it needs.
-pub(crate) fn load_instance(name: &str) -> Result<ComponentId, LoadError> {
+pub(crate) fn load_instance(name: &str, bytes: ObjectBytes) -> Result<ComponentId, LoadError> {
     let mut guard = live::lock()?;
-    let bytes = guard.live()?.source_of(name)?;
     let ids = load_closure(&mut guard, name, bytes, true)?;
     drop(guard);
     let needed = ids.get(1..).unwrap_or_default();

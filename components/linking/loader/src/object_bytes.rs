@@ -1,6 +1,6 @@
 //! Where an object's bytes come from.
 
-use crate::loaded::PAGE_ENTRY;
+use crate::{archive, loaded::PAGE_ENTRY};
 use alloc::sync::Arc;
 use core::{
     fmt,
@@ -8,6 +8,7 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 use mappings::{Mapping, MappingError, PAGE_SIZE, Protection};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The bytes of an object: part of the archive, or received from outside.
 ///
@@ -28,6 +29,28 @@ pub enum ObjectBytes {
 }
 
 impl ObjectBytes {
+    /// The archive's object that has these bytes, if there is one.
+    #[must_use]
+    pub fn in_archive(bytes: &[u8]) -> Option<Self> {
+        let archive = archive().ok()?;
+        let length = bytes.len() as u64;
+        for (index, member) in (0..).zip(archive.members.iter()) {
+            if member.length != length || xxh3_64(bytes) != member.checksum {
+                continue;
+            }
+            if let Ok(own) = archive.object(index)
+                && own == bytes
+            {
+                return Some(Self::Archive {
+                    member: index,
+                    bytes: own,
+                    is_default: archive.text(member.variant).is_empty(),
+                });
+            }
+        }
+        None
+    }
+
     /// The archive's member, if the bytes are part of the archive.
     #[must_use]
     pub const fn member(&self) -> Option<u32> {

@@ -11,8 +11,9 @@ use core::{
     fmt,
     sync::atomic::{AtomicU8, Ordering},
 };
-use loader::{Instance, LoadError};
+use loader::{Instance, LoadError, ObjectBytes, ReceivedObject};
 use task::{Builder, Failure, JoinHandle, SpawnError, Streams, TaskId};
+use vfs::{OpenOptions, Reason, Shown};
 
 /// Stack of an application in bytes.
 const STACK_SIZE: usize = 128 * 1024;
@@ -36,6 +37,8 @@ pub enum RunError {
         /// Why.
         error: LoadError,
     },
+    /// The path that names it leads to no file that can be read.
+    File(vfs::Error),
     /// There is no task for it.
     Spawn(SpawnError),
 }
@@ -43,10 +46,11 @@ pub enum RunError {
 impl RunError {
     /// The exit code that stands for the command's own.
     #[must_use]
-    pub const fn code(&self) -> ExitCode {
+    pub fn code(&self) -> ExitCode {
         match self {
             Self::Unknown { .. } | Self::NoCommand => ExitCode::NOT_FOUND,
-            Self::Load { .. } | Self::Spawn(_) => ExitCode(126),
+            Self::File(error) if error.reason() == Reason::NotFound => ExitCode::NOT_FOUND,
+            Self::File(_) | Self::Load { .. } | Self::Spawn(_) => ExitCode(126),
         }
     }
 }
@@ -62,7 +66,10 @@ impl fmt::Display for RunError {
                     near => write!(f, "; did you mean {}?", near.join(" or ")),
                 }
             }
-            Self::Load { name, error } => write!(f, "{name} could not be loaded: {error}"),
+            Self::Load { name, error } => {
+                write!(f, "{} could not be loaded: {error}", Shown(name))
+            }
+            Self::File(error) => error.fmt(f),
             Self::Spawn(error) => error.fmt(f),
         }
     }
@@ -81,21 +88,27 @@ pub struct Child {
     kill_on_drop: bool,
 }
 
-/// Loads an instance of the application that `words` name and runs it as a task with `streams`.
+/// Loads an instance of the application that `words` name and runs it as a task with `streams`. A name
+/// with a `/` in it is the path of the application's object.
 ///
 /// # Errors
 ///
-/// When there is no such command, or it cannot be loaded or started.
+/// When there is no such command or file, or it cannot be loaded or started.
 pub fn run(words: &[String], streams: Arc<dyn Streams>) -> Result<Child, RunError> {
     let name = words.first().ok_or(RunError::NoCommand)?;
-    let application = find(name)?;
-    let instance = loader::instantiate(&application).map_err(|error| RunError::Load {
+    let loaded = if name.contains('/') {
+        loader::instantiate_object(name, object(name)?)
+    } else {
+        loader::instantiate(&find(name)?)
+    };
+    let instance = loaded.map_err(|error| RunError::Load {
         name: name.clone(),
         error,
     })?;
     let code = Arc::new(AtomicU8::new(0));
-    let handle = Builder::new(name.as_str())
-        .component(application.as_str())
+    let task_name = vfs::path::last_name(name).unwrap_or(name);
+    let handle = Builder::new(task_name)
+        .component(instance.name())
         .stack_size(STACK_SIZE)
         .streams(streams)
         .spawn(body(instance, words.to_owned(), Arc::clone(&code)))
@@ -106,6 +119,26 @@ pub fn run(words: &[String], streams: Arc<dyn Streams>) -> Result<Child, RunErro
         code,
         kill_on_drop: true,
     })
+}
+
+/// The bytes of the object at `path`: those of the archive where they lie, if the file is one of its.
+fn object(path: &str) -> Result<ObjectBytes, RunError> {
+    let failed = |reason| RunError::File(vfs::Error::new(path, reason));
+    let mut file = OpenOptions::READ.open(path).map_err(RunError::File)?;
+    if let Some(known) = file.bytes().and_then(ObjectBytes::in_archive) {
+        return Ok(known);
+    }
+    let length = usize::try_from(file.metadata().length).unwrap_or(usize::MAX);
+    let mut copy = ReceivedObject::with_length(length).map_err(|_| failed(Reason::NoMemory))?;
+    let mut rest = copy.as_mut();
+    while !rest.is_empty() {
+        let count = file.read(rest).map_err(failed)?;
+        if count == 0 {
+            break; // It was cut off meanwhile; the zeros behind it are no object.
+        }
+        rest = rest.split_at_mut(count).1;
+    }
+    Ok(ObjectBytes::Received(copy.seal()))
 }
 
 /// The application of the command `name`.

@@ -24,8 +24,8 @@
 //! would in a pipe elsewhere; each run is an instance with statics of its own, and what it owns goes
 //! with it.
 //!
-//! Neighbours: `loader` makes the instance, `task` runs it; `command_line` reads the words. Left out:
-//! an environment, a working directory, signals.
+//! Neighbours: `loader` makes the instance, `task` runs it; `command_line` reads the words; `vfs` has the
+//! files that streams lead to and applications come from. Left out: an environment, signals.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -37,6 +37,7 @@ mod exit;
 mod input;
 mod output;
 mod pipe;
+mod redirect;
 
 pub use child::{Child, RunError, run};
 pub use command_line::{
@@ -49,7 +50,8 @@ pub use entry::enter;
 pub use exit::ExitCode;
 pub use input::Lines;
 pub use output::{fail, write, write_bytes, write_error};
-pub use pipe::{PipeReader, PipeWriter, pipe, redirect};
+pub use pipe::{PipeReader, PipeWriter, pipe};
+pub use redirect::{ErrorSink, Redirection, Sink, Source, redirect};
 
 /// Declares the crate an application: `application! { usage: USAGE, main: main }`.
 ///

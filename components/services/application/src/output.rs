@@ -1,7 +1,7 @@
 //! Printing.
 
 use crate::ExitCode;
-use alloc::{string::String, sync::Arc};
+use alloc::{format, string::String, sync::Arc};
 use core::fmt::{self, Write};
 use task::{Failure, StreamError, Streams};
 
@@ -40,6 +40,18 @@ pub fn write_bytes(bytes: &[u8]) {
     send(bytes, |streams, bytes| streams.write(bytes));
 }
 
+/// Says that the output could not be written, and ends the task.
+#[cold]
+fn give_up(error: StreamError) -> ! {
+    let name = task::with_current(|task| String::from(task.name())).unwrap_or_default();
+    let text = format!("{name}: the output is cut off: {error}\n");
+    // If that cannot be written either, there is nobody to tell.
+    let _ = task::streams().write_error(text.as_bytes());
+    task::unwind(Failure::Exited {
+        status: i32::from(ExitCode::FAILURE.0),
+    })
+}
+
 /// Ends the task by unwinding it, so that whatever its functions own is given back.
 fn send(mut rest: &[u8], put: Put) {
     let streams = task::streams();
@@ -47,6 +59,7 @@ fn send(mut rest: &[u8], put: Put) {
         match put(&streams, rest) {
             Ok(count) => rest = rest.get(count.max(1)..).unwrap_or(&[]),
             Err(StreamError::Interrupted) => task::unwind(Failure::Killed),
+            Err(error @ (StreamError::Full | StreamError::Device)) => give_up(error),
             Err(_) => task::unwind(Failure::Exited {
                 status: i32::from(ExitCode::CLOSED_OUTPUT.0),
             }),

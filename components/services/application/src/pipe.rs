@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, sync::Arc};
 use core::fmt;
 use cpu::IrqMutex;
-use task::{StreamError, Streams};
+use task::StreamError;
 use wait_queue::WaitQueue;
 
 /// Bytes that a pipe holds; who writes more waits for the reader.
@@ -133,58 +133,5 @@ impl Drop for PipeReader {
 impl Drop for PipeWriter {
     fn drop(&mut self) {
         self.0.close();
-    }
-}
-
-/// Streams that are those `below` but for the input and the output that are given. Error output
-/// always goes to those below.
-///
-/// Made here and never inlined, because whoever makes a trait object gives it a vtable of its own:
-/// a shell's would go with the shell, while the task that has the streams may live on.
-#[inline(never)]
-#[must_use]
-pub fn redirect(
-    input: Option<PipeReader>,
-    output: Option<PipeWriter>,
-    below: Arc<dyn Streams>,
-) -> Arc<dyn Streams> {
-    if input.is_none() && output.is_none() {
-        return below;
-    }
-    Arc::new(Redirected {
-        input,
-        output,
-        below,
-    })
-}
-
-/// Streams of which the input, the output or both lead into pipes.
-struct Redirected {
-    input: Option<PipeReader>,
-    output: Option<PipeWriter>,
-    below: Arc<dyn Streams>,
-}
-
-impl Streams for Redirected {
-    fn read(&self, buffer: &mut [u8]) -> Result<usize, StreamError> {
-        match &self.input {
-            Some(pipe) => Ok(pipe.read(buffer)),
-            None => self.below.read(buffer),
-        }
-    }
-
-    fn write(&self, bytes: &[u8]) -> Result<usize, StreamError> {
-        match &self.output {
-            Some(pipe) => pipe.write(bytes),
-            None => self.below.write(bytes),
-        }
-    }
-
-    fn write_error(&self, bytes: &[u8]) -> Result<usize, StreamError> {
-        self.below.write_error(bytes)
-    }
-
-    fn is_terminal(&self) -> bool {
-        self.input.is_none() && self.output.is_none() && self.below.is_terminal()
     }
 }

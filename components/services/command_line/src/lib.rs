@@ -6,8 +6,8 @@
 //! * [`near`]: names that look like a mistyped one.
 //!
 //! Principles: pure functions on text, tested on the host; nothing a user types makes them panic.
-//! Neighbours: `application` and the shell are built on it. Left out: running anything; variables,
-//! globbing and redirection, for there are no files yet.
+//! Neighbours: `application` and the shell are built on it. Left out: running anything; variables and
+//! globbing.
 //!
 //! JSON is written here and not by `serde_json`, because an application is linked afresh for each
 //! run: the derived code and three more objects would cost each of them more than this whole crate.

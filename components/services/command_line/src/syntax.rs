@@ -3,8 +3,11 @@
 //! ```text
 //! line     = [pipeline] { (";" | "&&" | "||" | "&" | newline) [pipeline] }
 //! pipeline = command { "|" command }
-//! command  = word { word }
+//! command  = word { word | redirection }
+//! redirection = ("<" | ">" | ">>" | "2>" | "2>>") word | "2>&1"
 //! ```
+//! A redirection may stand anywhere in a command. `1>` is `>`.
+//!
 //! `'…'` keeps everything, `"…"` keeps everything but `\` and `$?`, `\` keeps the next character;
 //! `$?` is the last status; `#` at the start of a word begins a comment.
 
@@ -13,7 +16,7 @@ use core::fmt;
 
 mod lexer;
 
-use lexer::{Lexer, Token};
+use lexer::{Lexer, Operator, Token};
 
 /// A pipeline and when it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +52,35 @@ impl Condition {
     }
 }
 
-/// A command: its name and arguments; never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A command: its name and arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
-    /// The words, the command's name first.
+    /// The words, the command's name first; never empty.
     pub words: Vec<Word>,
+    /// Where its streams lead, in the order in which this was said.
+    pub redirections: Vec<Redirection>,
+}
+
+/// That a stream of a command leads elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redirection {
+    /// The input comes from a file.
+    Input(Word),
+    /// The output goes into a file.
+    Output(Word, Mode),
+    /// The error output goes into a file.
+    Error(Word, Mode),
+    /// The error output goes where the output goes.
+    ErrorToOutput,
+}
+
+/// What becomes of what is in a file that output goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It is replaced.
+    Replace,
+    /// The output comes behind it.
+    Append,
 }
 
 /// A word, before `$?` has got its value.
@@ -118,10 +145,10 @@ pub enum SyntaxError {
         /// Where it is.
         column: usize,
     },
-    /// An operator that this shell has not.
-    Redirection {
+    /// A redirection with no path behind it.
+    MissingPath {
         /// The operator.
-        operator: char,
+        operator: &'static str,
         /// Where it is.
         column: usize,
     },
@@ -146,12 +173,12 @@ impl fmt::Display for SyntaxError {
                 )?;
                 write!(f, "put one there, or quote the '{operator}'")
             }
-            Self::Redirection { operator, column } => {
+            Self::MissingPath { operator, column } => {
                 write!(
                     f,
-                    "the {operator} in column {column} would redirect to a file, "
+                    "there is no path behind the {operator} in column {column}; "
                 )?;
-                write!(f, "and there are no files yet; quote it to pass it on")
+                write!(f, "put one there, or quote the '{operator}'")
             }
         }
     }
@@ -163,7 +190,7 @@ impl core::error::Error for SyntaxError {}
 ///
 /// # Errors
 ///
-/// When a quote stays open or an operator lacks a command.
+/// When a quote stays open, an operator lacks a command, or a redirection a path.
 pub fn parse(line: &str) -> Result<Vec<Step>, SyntaxError> {
     let mut lexer = Lexer::new(line);
     let mut parser = Parser::default();
@@ -178,7 +205,11 @@ pub fn parse(line: &str) -> Result<Vec<Step>, SyntaxError> {
 struct Parser {
     steps: Vec<Step>,
     pipeline: Vec<Command>,
-    words: Vec<Word>,
+    command: Command,
+    /// The first redirection of `command`, and its column.
+    first_redirection: Option<(&'static str, usize)>,
+    /// A redirection whose path comes next, and its column.
+    redirection: Option<(Operator, usize)>,
     /// The operator behind which a command must follow, and its column.
     pending: Option<(&'static str, usize)>,
     condition: Option<Condition>,
@@ -186,10 +217,19 @@ struct Parser {
 
 impl Parser {
     fn accept(&mut self, token: Token, column: usize) -> Result<(), SyntaxError> {
+        if let Some(redirection) = self.redirection.take() {
+            return self.lead(redirection, token);
+        }
         match token {
             Token::Word(word) => {
                 self.pending = None;
-                self.words.push(word);
+                self.command.words.push(word);
+                Ok(())
+            }
+            Token::Redirection(operator) => {
+                self.first_redirection
+                    .get_or_insert((operator.as_str(), column));
+                self.redirect(operator, column);
                 Ok(())
             }
             Token::Pipe => {
@@ -209,7 +249,7 @@ impl Parser {
             }
             Token::Semicolon => {
                 // Stray semicolons and empty lines are harmless.
-                if self.words.is_empty() && self.pipeline.is_empty() && self.pending.is_none() {
+                if self.is_between_steps() && self.pending.is_none() {
                     return Ok(());
                 }
                 self.end_step(";", column, Condition::Always)?;
@@ -219,14 +259,48 @@ impl Parser {
         }
     }
 
+    /// Whether nothing of a step has been read.
+    fn is_between_steps(&self) -> bool {
+        self.command == Command::default() && self.pipeline.is_empty()
+    }
+
+    /// Notes a redirection, whose path comes next if it has one.
+    fn redirect(&mut self, operator: Operator, column: usize) {
+        match operator {
+            Operator::ErrorToOutput => {
+                self.command.redirections.push(Redirection::ErrorToOutput);
+            }
+            operator => self.redirection = Some((operator, column)),
+        }
+    }
+
+    /// Takes the path of a redirection.
+    fn lead(
+        &mut self,
+        (operator, column): (Operator, usize),
+        token: Token,
+    ) -> Result<(), SyntaxError> {
+        let Token::Word(path) = token else {
+            let operator = operator.as_str();
+            return Err(SyntaxError::MissingPath { operator, column });
+        };
+        self.command.redirections.push(match operator {
+            Operator::Input => Redirection::Input(path),
+            Operator::Output(mode) => Redirection::Output(path, mode),
+            Operator::Error(mode) => Redirection::Error(path, mode),
+            Operator::ErrorToOutput => Redirection::ErrorToOutput,
+        });
+        Ok(())
+    }
+
     fn end_command(&mut self, operator: &'static str, column: usize) -> Result<(), SyntaxError> {
-        if self.words.is_empty() {
-            let (operator, column) = self.pending.unwrap_or((operator, column));
+        if self.command.words.is_empty() {
+            let before = self.pending.or(self.first_redirection);
+            let (operator, column) = before.unwrap_or((operator, column));
             return Err(SyntaxError::MissingCommand { operator, column });
         }
-        self.pipeline.push(Command {
-            words: core::mem::take(&mut self.words),
-        });
+        self.first_redirection = None;
+        self.pipeline.push(core::mem::take(&mut self.command));
         Ok(())
     }
 
@@ -248,10 +322,14 @@ impl Parser {
     }
 
     fn finish(mut self) -> Result<Vec<Step>, SyntaxError> {
-        if let Some((operator, column)) = self.pending {
+        if let Some((operator, column)) = self.redirection {
+            let operator = operator.as_str();
+            return Err(SyntaxError::MissingPath { operator, column });
+        }
+        if let (Some((operator, column)), true) = (self.pending, self.command.words.is_empty()) {
             return Err(SyntaxError::MissingCommand { operator, column });
         }
-        if !self.words.is_empty() {
+        if !self.is_between_steps() {
             self.end_step(";", 0, Condition::Always)?;
         }
         Ok(self.steps)

@@ -228,6 +228,8 @@ impl Editor {
         let common = common_prefix(&completion.candidates);
         let missing = common.strip_prefix(word).unwrap_or("");
         let result = match completion.candidates.len() {
+            // Behind a directory's path comes what is in it.
+            1 if common.ends_with('/') => self.buffer.insert_all(missing),
             1 => self
                 .buffer
                 .insert_all(missing)

@@ -1,6 +1,6 @@
 //! Characters → words and operators.
 
-use super::{Piece, SyntaxError, Word};
+use super::{Mode, Piece, SyntaxError, Word};
 use core::{iter::Peekable, str::Chars};
 
 pub(super) enum Token {
@@ -10,6 +10,30 @@ pub(super) enum Token {
     Or,
     Pipe,
     Background,
+    Redirection(Operator),
+}
+
+/// Which stream leads elsewhere.
+#[derive(Clone, Copy)]
+pub(super) enum Operator {
+    Input,
+    Output(Mode),
+    Error(Mode),
+    ErrorToOutput,
+}
+
+impl Operator {
+    /// As it is written.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "<",
+            Self::Output(Mode::Replace) => ">",
+            Self::Output(Mode::Append) => ">>",
+            Self::Error(Mode::Replace) => "2>",
+            Self::Error(Mode::Append) => "2>>",
+            Self::ErrorToOutput => "2>&1",
+        }
+    }
 }
 
 pub(super) struct Lexer<'a> {
@@ -46,11 +70,18 @@ impl<'a> Lexer<'a> {
                 }
                 '&' => self.doubled('&', Token::And, Token::Background),
                 '|' => self.doubled('|', Token::Or, Token::Pipe),
-                '<' | '>' => {
-                    return Err(SyntaxError::Redirection {
-                        operator: character,
-                        column,
-                    });
+                '<' => {
+                    self.take();
+                    Token::Redirection(Operator::Input)
+                }
+                '>' => Token::Redirection(Operator::Output(self.mode())),
+                '1' if self.second() == Some('>') => {
+                    self.take();
+                    Token::Redirection(Operator::Output(self.mode()))
+                }
+                '2' if self.second() == Some('>') => {
+                    self.take();
+                    Token::Redirection(self.error_operator())
                 }
                 blank if blank.is_whitespace() => {
                     self.take();
@@ -66,6 +97,34 @@ impl<'a> Lexer<'a> {
         let next = self.characters.next();
         self.column += usize::from(next.is_some());
         next
+    }
+
+    /// The character behind the next one.
+    fn second(&self) -> Option<char> {
+        self.characters.clone().nth(1)
+    }
+
+    /// Takes `>` or `>>`.
+    fn mode(&mut self) -> Mode {
+        self.take();
+        if self.characters.peek() == Some(&'>') {
+            self.take();
+            Mode::Append
+        } else {
+            Mode::Replace
+        }
+    }
+
+    /// Takes what stands behind the 2 of `2>`, `2>>` or `2>&1`.
+    fn error_operator(&mut self) -> Operator {
+        let mode = self.mode();
+        let output = self.characters.peek() == Some(&'&') && self.second() == Some('1');
+        if mode == Mode::Replace && output {
+            self.take();
+            self.take();
+            return Operator::ErrorToOutput;
+        }
+        Operator::Error(mode)
     }
 
     fn doubled(&mut self, sign: char, double: Token, single: Token) -> Token {

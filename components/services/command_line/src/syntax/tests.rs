@@ -67,6 +67,38 @@ fn reads_lists_and_pipes() {
 }
 
 #[test]
+fn reads_redirections() {
+    use super::{Mode, Redirection};
+    let shape = |line: &str| {
+        let steps = parse(line).unwrap();
+        let command = &steps[0].pipeline[0];
+        let redirections: Vec<String> = command
+            .redirections
+            .iter()
+            .map(|redirection| match redirection {
+                Redirection::Input(path) => format!("< {}", path.expand(7)),
+                Redirection::Output(path, Mode::Replace) => format!("> {}", path.expand(7)),
+                Redirection::Output(path, Mode::Append) => format!(">> {}", path.expand(7)),
+                Redirection::Error(path, Mode::Replace) => format!("2> {}", path.expand(7)),
+                Redirection::Error(path, Mode::Append) => format!("2>> {}", path.expand(7)),
+                Redirection::ErrorToOutput => String::from("2>&1"),
+            })
+            .collect();
+        let words: Vec<String> = command.words.iter().map(|word| word.expand(7)).collect();
+        (words.join(" "), redirections.join(", "))
+    };
+    let of = |words: &str, redirections: &str| (words.to_string(), redirections.to_string());
+    assert_eq!(shape("a >b <c"), of("a", "> b, < c"));
+    assert_eq!(shape("<c a>>'b d' e"), of("a e", "< c, >> b d"));
+    assert_eq!(shape("a 2>e 1>o"), of("a", "2> e, > o"));
+    assert_eq!(shape("a 2>>e >$?"), of("a", "2>> e, > 7"));
+    assert_eq!(shape("a >o 2>&1 | b"), of("a", "> o, 2>&1"));
+    assert_eq!(shape("a 2 >o x2>o '2'>o"), of("a 2 x2 2", "> o, > o, > o"));
+    assert_eq!(shape("a '>' \\> b"), of("a > > b", ""));
+    assert_eq!(parse("a >b & c").unwrap().len(), 2);
+}
+
+#[test]
 fn conditions() {
     assert!(Condition::Always.holds(3));
     assert!(Condition::Success.holds(0) && !Condition::Success.holds(1));
@@ -87,14 +119,13 @@ fn says_what_is_wrong() {
     assert_eq!(error("a &&"), missing("&&", 3));
     assert_eq!(error("a && ; b"), missing("&&", 3));
     assert_eq!(error("& a"), missing("&", 1));
-    assert_eq!(
-        error("a > b"),
-        SyntaxError::Redirection {
-            operator: '>',
-            column: 3
-        }
-    );
-    for message in [error("echo 'a"), error("a |"), error("a > b"), error("\\")] {
+    let path = |operator, column| SyntaxError::MissingPath { operator, column };
+    assert_eq!(error("a >"), path(">", 3));
+    assert_eq!(error("a 2>> | b"), path("2>>", 3));
+    assert_eq!(error("a < > b"), path("<", 3));
+    assert_eq!(error("> b"), missing(">", 1));
+    assert_eq!(error("a | > b"), missing("|", 3));
+    for message in [error("echo 'a"), error("a |"), error("a >"), error("\\")] {
         assert!(
             message.to_string().contains(';'),
             "{message} says what to do"
@@ -105,7 +136,7 @@ fn says_what_is_wrong() {
 #[test]
 fn anything_is_parsed_without_a_panic() {
     let alphabet = [
-        'a', ' ', '\'', '"', '\\', '$', '?', '|', '&', ';', '#', '>', '\n', 'é', '\0',
+        'a', ' ', '\'', '"', '\\', '$', '?', '|', '&', ';', '#', '>', '<', '2', '\n', 'é', '\0',
     ];
     let mut state = 1_u64;
     for round in 0..20_000 {
