@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod files;
 mod measure;
 mod memory;
 mod services;
@@ -106,6 +107,16 @@ const OPERATIONS: &[Operation] = &[
         name: "heap-100",
         summary: "allocate 100 times 64 bytes, then free them, for one",
         measure: memory::heap_batch,
+    },
+    Operation {
+        name: "file-read",
+        summary: "open a file in memory, read 4 KiB, close it",
+        measure: files::read,
+    },
+    Operation {
+        name: "file-create",
+        summary: "create an empty file in memory, delete it",
+        measure: files::create,
     },
     Operation {
         name: "catch",
