@@ -5,6 +5,7 @@ mod commands;
 mod crash;
 mod debug;
 mod figures;
+mod files;
 mod integrity;
 mod objects;
 mod replace;
@@ -28,6 +29,8 @@ pub(crate) const ALL: &[Suite] = &[
     run::SUITE,
     debug::SUITE,
     figures::SUITE,
+    files::INSIDE,
+    files::SUITE,
     second_port::SUITE,
     objects::SUITE,
     swap::SUITE,

@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::path::Path;
 
 mod edits;
+mod files;
 mod holders;
 mod services;
 
@@ -39,6 +40,7 @@ pub(crate) const EDITS: Suite = Suite {
             "of_log_and_console_arrive_while_they_are_in_use",
             services::all,
         ),
+        ("of_file_systems_keep_open_files", files::all),
     ]),
 };
 
