@@ -7,8 +7,9 @@ use core::arch::naked_asm;
 /// Copies `count` bytes from `source` to `destination` and returns `destination`.
 ///
 /// Up to 64 bytes, everything is loaded before anything is stored. Beyond, blocks of 64 go upwards
-/// and the last 64 bytes, loaded before the first store, come last; so the function is right for
-/// overlapping ranges, too, if `destination` is the lower one.
+/// (from 1 KiB on words, by one instruction that the CPU knows how to do well) and the last 64 bytes,
+/// loaded before the first store, come last; so the function is right for overlapping ranges, too, if
+/// `destination` is the lower one.
 ///
 /// # Safety
 ///
@@ -47,6 +48,8 @@ pub unsafe extern "C" fn memcpy(destination: *mut u8, source: *const u8, count: 
         "movups xmm6, [rsi + rdx - 48]",
         "movups xmm7, [rsi + rdx - 64]",
         "lea rcx, [rdi + rdx - 64]", // where the last 64 bytes go
+        "cmp rdx, 1024",
+        "jae 10f",
         "5:",
         "movups xmm0, [rsi]",
         "movups xmm1, [rsi + 16]",
@@ -60,11 +63,20 @@ pub unsafe extern "C" fn memcpy(destination: *mut u8, source: *const u8, count: 
         "add rdi, 64",
         "cmp rdi, rcx",
         "jb 5b",
+        "11:",
         "movups [rcx], xmm7",
         "movups [rcx + 16], xmm6",
         "movups [rcx + 32], xmm5",
         "movups [rcx + 48], xmm4",
         "ret",
+        // Long: words, upwards; the last 64 bytes cover the few that are no word.
+        "10:",
+        "mov r8, rcx",
+        "mov rcx, rdx",
+        "shr rcx, 3",
+        "rep movsq",
+        "mov rcx, r8",
+        "jmp 11b",
         // Less than 16.
         "4:",
         "cmp edx, 8",
