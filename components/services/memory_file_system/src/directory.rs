@@ -279,14 +279,16 @@ impl Directory for MemoryDirectory {
 
     fn remove(&self, name: &str, kind: Kind) -> Result<(), Reason> {
         let mut state = self.state.lock();
-        match (state.entries.get(name), kind) {
-            (None, _) => return Err(Reason::NotFound),
-            (Some(MemoryNode::File(_)), Kind::Directory) => return Err(Reason::NotADirectory),
-            (Some(MemoryNode::Directory(_)), Kind::File) => return Err(Reason::IsADirectory),
-            (Some(MemoryNode::Directory(directory)), Kind::Directory) => directory.retire()?,
-            (Some(MemoryNode::File(_)), Kind::File) => {}
+        let check = |node: &MemoryNode| match (node, kind) {
+            (MemoryNode::File(_), Kind::Directory) => Err(Reason::NotADirectory),
+            (MemoryNode::Directory(_), Kind::File) => Err(Reason::IsADirectory),
+            (MemoryNode::Directory(directory), Kind::Directory) => directory.retire(),
+            (MemoryNode::File(_), Kind::File) => Ok(()),
+        };
+        let removed = state.entries.remove_if(name, self.quota(), check)?;
+        if removed.is_none() {
+            return Err(Reason::NotFound);
         }
-        let removed = state.entries.remove(name, self.quota());
         self.touch();
         drop(state);
         drop(removed); // Not under the lock: it may be much.

@@ -5,7 +5,7 @@
 
 use crate::quota::{Exhausted, Quota, memory};
 use alloc::{boxed::Box, string::String};
-use hashbrown::{HashTable, hash_table};
+use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// From this capacity on, a table gives memory back when few entries are left.
@@ -119,12 +119,27 @@ impl<N> Entries<N> {
 
     /// Takes a name out, and gives back the memory that it took.
     pub(crate) fn remove(&mut self, name: &str, quota: &Quota) -> Option<N> {
+        let removed = self.remove_if(name, quota, |_| Ok::<(), core::convert::Infallible>(()));
+        removed.unwrap_or(None)
+    }
+
+    /// The same, if `check` does not mind.
+    pub(crate) fn remove_if<E>(
+        &mut self,
+        name: &str,
+        quota: &Quota,
+        check: impl FnOnce(&N) -> Result<(), E>,
+    ) -> Result<Option<N>, E> {
         let hash = xxh3_64(name.as_bytes());
         let found = self.table.find_entry(hash, |entry| &*entry.name == name);
-        let (entry, _) = found.map(hash_table::OccupiedEntry::remove).ok()?;
+        let Ok(found) = found else {
+            return Ok(None);
+        };
+        check(&found.get().node)?;
+        let (entry, _) = found.remove();
         quota.give_back(memory(entry.name.len()));
         self.shrink(quota);
-        Some(entry.node)
+        Ok(Some(entry.node))
     }
 
     /// Gives back what a table takes that has had many more entries.

@@ -91,11 +91,11 @@ impl OpenOptions {
     }
 
     fn open_at(self, place: &walk::Place<'_>) -> Result<OpenFile, Reason> {
+        if self.exclusive {
+            return self.create_at(place);
+        }
         let file = match place.node() {
             Ok(Node::File(file)) => {
-                if self.exclusive {
-                    return Err(Reason::Exists);
-                }
                 if self.write && file.metadata().read_only {
                     return Err(Reason::ReadOnly);
                 }
@@ -105,18 +105,19 @@ impl OpenOptions {
                 file
             }
             Ok(Node::Directory(_)) => return Err(Reason::IsADirectory),
-            Err(Reason::NotFound) if self.create => match place.name {
-                Some(_) if place.is_directory => return Err(Reason::IsADirectory),
-                Some(name) => return self.create_at(place, name),
-                None => return Err(Reason::NoName),
-            },
+            Err(Reason::NotFound) if self.create => return self.create_at(place),
             Err(reason) => return Err(reason),
         };
         Ok(self.opened(file))
     }
 
     /// Makes the file, unless somebody else does so meanwhile.
-    fn create_at(self, place: &walk::Place<'_>, name: &str) -> Result<OpenFile, Reason> {
+    fn create_at(self, place: &walk::Place<'_>) -> Result<OpenFile, Reason> {
+        let name = match place.name {
+            None => return Err(Reason::IsADirectory),
+            Some(_) if place.is_directory => return Err(Reason::IsADirectory),
+            Some(name) => name,
+        };
         match place.directory.create_file(name) {
             Ok(file) => Ok(self.opened(file)),
             Err(Reason::Exists) if !self.exclusive => {

@@ -16,72 +16,99 @@ pub(crate) struct Place<'p> {
     pub(crate) is_directory: bool,
 }
 
-/// A walk: where it is, and the directories that it came through, if it may go back.
-struct Walk {
-    directory: Arc<dyn Directory>,
-    above: Option<Vec<Arc<dyn Directory>>>,
-}
-
-/// Why a walk ends early.
-enum Stop {
-    /// Something is wrong with what is before this offset.
-    At(Reason, usize),
-    /// The walk has to go back, and does not know the way.
-    WayIsNeeded,
-}
-
-impl From<(Reason, usize)> for Stop {
-    fn from((reason, end): (Reason, usize)) -> Self {
-        Self::At(reason, end)
-    }
-}
-
 /// Walks to the directory of what `path` names.
 pub(crate) fn parent(path: &str) -> Result<Place<'_>, Error> {
-    let mut result = walk(path, None);
-    if let Err(Stop::WayIsNeeded) = result {
-        result = walk(path, Some(Vec::new()));
+    let at = |(reason, end)| Error::at(path, end, reason);
+    let mut steps = Steps::of(path).map_err(at)?;
+    let mut directory = begin(path, None)?;
+    let mut last: Option<Step<'_>> = None;
+    while let Some(step) = steps.next() {
+        steps.check().map_err(at)?;
+        if step.name == ".." {
+            return parent_with_way_back(path);
+        }
+        if let Some(step) = last.replace(step) {
+            directory = go(&directory, step).map_err(at)?;
+        }
     }
-    result.map_err(|stop| match stop {
-        Stop::At(reason, end) => Error::at(path, end, reason),
-        Stop::WayIsNeeded => Error::new(path, Reason::NotFound),
+    Ok(Place {
+        directory,
+        name: last.map(|step| step.name),
+        is_directory: last.is_none_or(|step| step.is_directory),
     })
 }
 
-fn walk(path: &str, above: Option<Vec<Arc<dyn Directory>>>) -> Result<Place<'_>, Stop> {
-    let root = mounts::root().map_err(|reason| Stop::At(reason, path.len()))?;
-    let mut steps = Steps::of(path)?;
-    let mut walk = Walk {
-        directory: Arc::clone(root),
-        above,
-    };
-    if !path.starts_with('/') {
-        walk.go_to_current_directory(path)?;
-    }
-    let Some(mut step) = steps.next() else {
-        return Ok(Place {
-            directory: walk.directory,
-            name: None,
-            is_directory: true,
-        });
-    };
-    while let Some(next) = steps.next() {
-        steps.check()?;
-        walk.go(step)?;
-        step = next;
-    }
-    steps.check()?;
-    let Step {
-        name, is_directory, ..
-    } = step;
-    if name == ".." {
-        walk.go_up()?;
+/// The same for a path with `..`: it remembers the directories that it comes through.
+#[cold]
+fn parent_with_way_back(path: &str) -> Result<Place<'_>, Error> {
+    let at = |(reason, end)| Error::at(path, end, reason);
+    let mut steps = Steps::of(path).map_err(at)?;
+    let mut above = Vec::new();
+    let mut directory = begin(path, Some(&mut above))?;
+    let mut last: Option<Step<'_>> = None;
+    while let Some(step) = steps.next() {
+        steps.check().map_err(at)?;
+        if let Some(step) = last.replace(step) {
+            let next = go(&directory, step).map_err(at)?;
+            above.push(core::mem::replace(&mut directory, next));
+        }
+        if step.name == ".." {
+            last = None;
+            directory = above.pop().unwrap_or(directory); // The root's is the root.
+        }
     }
     Ok(Place {
-        directory: walk.directory,
-        name: Some(name).filter(|name| *name != ".."),
-        is_directory: is_directory || name == "..",
+        directory,
+        name: last.map(|step| step.name),
+        is_directory: last.is_none_or(|step| step.is_directory),
     })
+}
+
+/// Where `path` begins: at the root, or in the current task's directory. The directories above that are
+/// added to `above`.
+fn begin(
+    path: &str,
+    mut above: Option<&mut Vec<Arc<dyn Directory>>>,
+) -> Result<Arc<dyn Directory>, Error> {
+    let error = |reason| Error::new(path, reason);
+    let mut directory = Arc::clone(mounts::root().map_err(error)?);
+    if path.starts_with('/') {
+        return Ok(directory);
+    }
+    let Some(current) = task::streams().directory() else {
+        return Ok(directory);
+    };
+    let length = current.len() + 1 + path.len();
+    if length > PATH_LIMIT {
+        return Err(error(Reason::PathTooLong { length }));
+    }
+    for step in Steps::of(&current).map_err(|(reason, _)| error(reason))? {
+        let next = go(&directory, step).map_err(|(reason, _)| match reason {
+            Reason::NotFound => error(Reason::NoCurrentDirectory),
+            other => error(other),
+        })?;
+        let before = core::mem::replace(&mut directory, next);
+        if let Some(above) = &mut above {
+            above.push(before);
+        }
+    }
+    Ok(directory)
+}
+
+/// Takes a step from `directory`. The offset of an error is where the step ends.
+#[inline]
+fn go(
+    directory: &Arc<dyn Directory>,
+    step: Step<'_>,
+) -> Result<Arc<dyn Directory>, (Reason, usize)> {
+    if let Some(root) = mounts::mounted_on(directory, step.name) {
+        return Ok(Arc::clone(root));
+    }
+    match directory.look_up(step.name) {
+        Ok(Node::Directory(next)) => Ok(next),
+        Ok(Node::File(_)) => Err((Reason::NotADirectory, step.end)),
+        Err(reason) => Err((reason, step.end)),
+    }
 }
 
 /// Walks to what `path` names.
@@ -112,55 +139,5 @@ impl Place<'_> {
             return Err(Reason::NotADirectory);
         }
         Ok(node)
-    }
-}
-
-impl Walk {
-    /// Goes to the current task's directory, where `path` begins.
-    fn go_to_current_directory(&mut self, path: &str) -> Result<(), Stop> {
-        let Some(current) = task::streams().directory() else {
-            return Ok(());
-        };
-        let length = current.len() + 1 + path.len();
-        if length > PATH_LIMIT {
-            return Err(Stop::At(Reason::PathTooLong { length }, path.len()));
-        }
-        for step in Steps::of(&current)? {
-            self.go(step).map_err(|stop| match stop {
-                Stop::At(Reason::NotFound, _) => Stop::At(Reason::NoCurrentDirectory, path.len()),
-                Stop::At(reason, _) => Stop::At(reason, path.len()),
-                stop @ Stop::WayIsNeeded => stop,
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Takes a step. The offset of an error is where the step ends.
-    fn go(&mut self, step: Step<'_>) -> Result<(), Stop> {
-        if step.name == ".." {
-            return self.go_up();
-        }
-        let next = match mounts::mounted_on(&self.directory, step.name) {
-            Some(root) => Arc::clone(root),
-            None => match self.directory.look_up(step.name) {
-                Ok(Node::Directory(directory)) => directory,
-                Ok(Node::File(_)) => return Err(Stop::At(Reason::NotADirectory, step.end)),
-                Err(reason) => return Err(Stop::At(reason, step.end)),
-            },
-        };
-        let before = core::mem::replace(&mut self.directory, next);
-        if let Some(above) = &mut self.above {
-            above.push(before);
-        }
-        Ok(())
-    }
-
-    /// Goes to the directory above; the root's is the root.
-    fn go_up(&mut self) -> Result<(), Stop> {
-        let above = self.above.as_mut().ok_or(Stop::WayIsNeeded)?;
-        if let Some(above) = above.pop() {
-            self.directory = above;
-        }
-        Ok(())
     }
 }

@@ -506,7 +506,7 @@ fn ended(guest: &mut Guest) -> Verdict {
 
 fn full(guest: &mut Guest) -> Verdict {
     let before = used(guest)?;
-    silent(guest, "mkdir /full")?;
+    silent(guest, "mkdir /full; echo > /full/x")?;
     let mut output = String::new();
     for number in 0..20 {
         output = guest.run(&format!("cp -r /boot /full/{number}"))?;
@@ -520,7 +520,7 @@ fn full(guest: &mut Guest) -> Verdict {
     // What else is wanted is refused, too, and the system goes on.
     refused(
         guest,
-        "cat /boot/loader.o /boot/swap.o /boot/core.o > /full/x",
+        "cat /boot/loader.o /boot/swap.o /boot/core.o >> /full/x",
         &["the output is cut off", "no room"],
     )?;
     equal(guest.run("hello")?.as_str(), "Hello, world!")?;
