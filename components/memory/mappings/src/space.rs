@@ -69,6 +69,10 @@ impl Area {
     }
 }
 
+/// No table is known. Not 0, which is an address (the code with which further CPUs begin lies in the range
+/// of its table): no CPU translates this one.
+const UNKNOWN: u64 = 1 << 63;
+
 #[used]
 pub(crate) static SPACE: IrqMutex<Space> = IrqMutex::new(Space {
     mappings: Ranges::new(),
@@ -76,7 +80,7 @@ pub(crate) static SPACE: IrqMutex<Space> = IrqMutex::new(Space {
     heap: Ranges::new(),
     tables: 0,
     pages: 0,
-    known: 0,
+    known: UNKNOWN,
 });
 
 pub(crate) struct Space {
@@ -86,7 +90,7 @@ pub(crate) struct Space {
     tables: usize,
     pages: usize,
     /// An address whose page table is known to be present, which spares the walk to its neighbours;
-    /// or 0.
+    /// or [`UNKNOWN`].
     known: u64,
 }
 
@@ -325,7 +329,7 @@ impl Space {
     }
 
     fn remove_table(&mut self, level: Level, page: u64) {
-        self.known = 0;
+        self.known = UNKNOWN;
         let above = level.above();
         // SAFETY: the table is present, so its entry in the one above is readable.
         let entry = unsafe { table::read(above, page) };
