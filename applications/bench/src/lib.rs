@@ -119,6 +119,26 @@ const OPERATIONS: &[Operation] = &[
         measure: files::create,
     },
     Operation {
+        name: "exception",
+        summary: "CPU exception with a fix-up, caught and resumed",
+        measure: services::exception,
+    },
+    Operation {
+        name: "load-component",
+        summary: "load, link and unload the component of yes",
+        measure: services::load_component,
+    },
+    Operation {
+        name: "load-library",
+        summary: "load, link and close the library sync",
+        measure: services::load_library,
+    },
+    Operation {
+        name: "integrity",
+        summary: "compare all text, constants and stubs with what was linked",
+        measure: services::integrity,
+    },
+    Operation {
         name: "catch",
         summary: "unwind to a catch, one frame",
         measure: unwinding::one_frame,

@@ -54,3 +54,35 @@ pub(crate) fn demangle() -> Outcome {
         }
     })
 }
+
+/// An address at which nothing is mapped.
+const NOWHERE: u64 = 0x1234_5678_9000;
+
+/// A page fault whose instruction has a fix-up.
+pub(crate) fn exception() -> Outcome {
+    fallible_cost(200, || match cpu::probe_read(black_box(NOWHERE)) {
+        None => Ok(()),
+        Some(_) => Err("there was something to read"),
+    })
+}
+
+/// An application as a component: none of it runs.
+pub(crate) fn load_component() -> Outcome {
+    fallible_cost(10, || loader::instantiate("yes").map(drop))
+}
+
+/// A library that nothing here imports from.
+pub(crate) fn load_library() -> Outcome {
+    fallible_cost(5, || {
+        loader::load("sync")?;
+        loader::unload("sync")
+    })
+}
+
+/// A look at all text, constants and stubs.
+pub(crate) fn integrity() -> Outcome {
+    fallible_cost(1, || match integrity::check_now().left {
+        0 => Ok(()),
+        left => Err(format!("{left} words are damaged")),
+    })
+}

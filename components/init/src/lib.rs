@@ -27,8 +27,22 @@ pub fn enter(handover: &'static Handover) -> ! {
     let started = smp::start_others(); // while this CPU does nothing else
     cpu::enable_interrupts(); // last of all: every handler is registered, and preemption begins
     report(handover, started);
-    let error = session::run(handover);
+    let error = keep_session(handover);
     cpu::fatal(format_args!("{error}"))
+}
+
+/// Runs the session, and goes on with it when a fault has hit the flow that does.
+fn keep_session(handover: &'static Handover) -> session::SessionError {
+    let mut ended = None;
+    loop {
+        let result = task::catch(&mut || ended = Some(session::run(handover)));
+        if let Err(failure) = result {
+            log::error!("the flow that keeps the session has failed: {failure}");
+        }
+        if let Some(error) = ended.take() {
+            return error;
+        }
+    }
 }
 
 /// Overwrites and frees what the nucleus took for itself. The hand-over record and the archive stay.

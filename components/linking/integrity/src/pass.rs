@@ -7,7 +7,7 @@ use crate::{
 use component::StartError;
 use core::time::Duration;
 use linker::{StubIndex, pristine::Image};
-use task::Builder;
+use task::{Builder, Restart};
 
 /// How much the background task looks at before it sleeps: pages, or as many stubs as fill them.
 const BITE: u32 = 16;
@@ -48,7 +48,7 @@ pub(crate) fn start() -> Result<(), StartError> {
         .component("integrity")
         .stack_size(STACK_BYTES)
         .essential()
-        .spawn(run)?;
+        .supervise(Restart::SYSTEM, run)?;
     Ok(())
 }
 

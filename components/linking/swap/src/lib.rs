@@ -53,6 +53,31 @@ pub fn swap(request: &Request) -> Report {
     perform(request).unwrap_or_else(Report::refused)
 }
 
+/// Loads the text and constants of the loaded component `name` anew, from the object that it was loaded
+/// from. Its statics stay.
+#[must_use]
+pub fn reload(name: &str) -> Report {
+    let loaded = loader::snapshot().map(|live| live.find(name).map(|(_, it)| Arc::clone(it)));
+    let not_loaded = || LoadError::NotLoaded {
+        component: String::from(name),
+    };
+    let source = match loaded.map(|it| it.ok_or_else(not_loaded)) {
+        Ok(Ok(loaded)) => match loaded.bytes.received() {
+            Some(object) => Source::Received(Arc::clone(object)),
+            None => Source::Named(alloc::format!("{:032x}", loaded.exact_id)),
+        },
+        Ok(Err(error)) | Err(error) => return Report::refused(loading(error)),
+    };
+    swap(&Request {
+        items: alloc::vec![Item {
+            component: String::from(name),
+            source,
+        }],
+        anew: true,
+        ..Request::default()
+    })
+}
+
 /// Takes the last swap back, or only says what that would do.
 #[must_use]
 pub fn undo(dry_run: bool) -> Report {

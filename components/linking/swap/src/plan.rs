@@ -91,13 +91,15 @@ pub(crate) fn parse<'a>(
     Ok(parsed)
 }
 
-/// The linked components that `object` replaces: those of its name with another exact id.
+/// The linked components that `object` replaces: those of its name with another exact id, or with any
+/// when the same build is to be loaded anew.
 fn targets(live: &Live, request: &Request, object: &Object<'_>) -> Vec<Target> {
     let target = |(id, old): (ComponentId, &Arc<Loaded>)| Target {
         replaces: Some((id, Arc::clone(old))),
     };
-    let other_build =
-        |(_, old): &(ComponentId, &Arc<Loaded>)| old.exact_id != object.metadata.header.exact_id;
+    let other_build = |(_, old): &(ComponentId, &Arc<Loaded>)| {
+        request.anew || old.exact_id != object.metadata.header.exact_id
+    };
     if object.metadata.has(APPLICATION) {
         let instances = live.instances(object.name()).filter(|_| request.instances);
         return instances.filter(other_build).map(target).collect();

@@ -18,6 +18,8 @@ pub struct Request {
     /// The content ids of the whole new build, when the objects come from one: every component
     /// that stays must be of it.
     pub build: Vec<Identity>,
+    /// Whether to replace a component even by the build that it is of: its text is fresh then.
+    pub anew: bool,
     /// Whether to stop before the commit.
     pub dry_run: bool,
     /// Whether running instances of an application are upgraded too; else only its next run is.

@@ -41,7 +41,7 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
         .component("push")
         .stack_size(STACK_BYTES)
         .essential() // Who kills it could not push what makes it well again.
-        .spawn(serve)?;
+        .supervise(task::Restart::SYSTEM, serve)?;
     Ok(())
 }
 

@@ -38,6 +38,7 @@ impl System for Running {
             exact_id: identity.exact_id,
         });
         let request = Request {
+            anew: false,
             items: items.collect(),
             build: build.collect(),
             dry_run: transfer.dry_run,

@@ -50,6 +50,7 @@ impl core::error::Error for SpawnError {}
 
 /// A task to be.
 #[must_use]
+#[derive(Clone)]
 pub struct Builder {
     name: String,
     component: Option<String>,

@@ -3,7 +3,7 @@
 //! A task cannot free the stack that it stands on. Whoever joins it does, else the reaper, a task
 //! of its own, so that nothing is freed with interrupts off.
 
-use crate::{Builder, Task, WaitList, block, builder::SpawnError, yield_now};
+use crate::{Builder, Restart, Task, WaitList, block, builder::SpawnError, current, yield_now};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use cpu::IrqMutex;
@@ -45,15 +45,14 @@ pub(crate) fn hand_to_reaper(task: Arc<Task>) {
 
 /// Starts the reaper.
 pub(crate) fn start_reaper() -> Result<(), SpawnError> {
-    let handle = Builder::new("reaper")
-        .component("task")
-        .essential()
-        .spawn(reap)?;
-    *REAPER.lock() = Some(Arc::clone(handle.task()));
+    let builder = Builder::new("reaper").component("task").essential();
+    builder.supervise(Restart::SYSTEM, reap)?;
     Ok(())
 }
 
 fn reap() {
+    let before = core::mem::replace(&mut *REAPER.lock(), current());
+    drop(before);
     loop {
         let ended = ENDED.lock().pop_front();
         match ended {
