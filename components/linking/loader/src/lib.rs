@@ -34,6 +34,7 @@ mod load;
 mod loaded;
 mod object_bytes;
 pub mod policy;
+mod ranks;
 pub mod registry;
 mod state_hash;
 mod stubs;

@@ -1,6 +1,6 @@
 //! The live namespace: one value behind one mutex, from which everything else is derived.
 
-use crate::{LoadError, Loaded, ObjectBytes, texts};
+use crate::{LoadError, Loaded, ObjectBytes, ranks, texts};
 use alloc::{borrow::ToOwned, string::String, sync::Arc, vec::Vec};
 use handover::Handover;
 use linker::{ComponentId, Namespace, format::archive::Archive};
@@ -33,7 +33,7 @@ pub struct ObjectBytesOf {
 }
 
 #[used]
-static LIVE: Mutex<Option<Arc<Live>>> = Mutex::new(None);
+static LIVE: Mutex<Option<Arc<Live>>> = Mutex::ranked(ranks::LIVE, None);
 
 /// What the nucleus left, set once.
 #[used]

@@ -5,7 +5,7 @@
 //! debug information. `make debug` sets a breakpoint on [`changed`] and loads the symbols of each
 //! entry, whose exact id names the object on the host.
 
-use crate::{Live, Loaded};
+use crate::{Live, Loaded, ranks};
 use alloc::{sync::Arc, vec::Vec};
 use core::{
     hint::black_box,
@@ -62,10 +62,13 @@ pub static REGISTRY: Registry = Registry {
 
 /// What the table's pointers lead to.
 #[used]
-static PUBLISHED: Mutex<Published> = Mutex::new(Published {
-    entries: Vec::new(),
-    versions: Vec::new(),
-});
+static PUBLISHED: Mutex<Published> = Mutex::ranked(
+    ranks::REGISTRY,
+    Published {
+        entries: Vec::new(),
+        versions: Vec::new(),
+    },
+);
 
 struct Published {
     entries: Vec<Entry>,

@@ -1,6 +1,6 @@
 //! The pages of entry stubs: mapped read and execute, written through a temporary alias.
 
-use crate::LoadError;
+use crate::{LoadError, ranks};
 use alloc::{borrow::ToOwned, vec::Vec};
 use core::{
     ptr,
@@ -20,7 +20,7 @@ const UNUSED: u8 = 0xCC;
 
 /// The pages of the stub area, in the order of their addresses, without gaps.
 #[used]
-static PAGES: Mutex<Vec<Mapping>> = Mutex::new(Vec::new());
+static PAGES: Mutex<Vec<Mapping>> = Mutex::ranked(ranks::STUBS, Vec::new());
 
 /// The end of the pages in [`PAGES`].
 #[used]

@@ -4,6 +4,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use linker::ComponentId;
 use loader::{Loaded, ObjectBytesOf};
 use mutex::{Mutex, MutexGuard};
+use task::LockRank;
 
 /// Swaps that can be taken back: what is older is only listed as retired.
 const UNDO_DEPTH: usize = 32;
@@ -29,6 +30,9 @@ pub(crate) struct Transaction {
     pub(crate) overrides: Vec<ObjectBytesOf>,
 }
 
+/// Above the locks of `loader`, which are taken under it.
+const RANK: LockRank = LockRank::new(40);
+
 /// The history.
 pub(crate) struct History {
     pub(crate) transactions: Vec<Transaction>,
@@ -36,10 +40,13 @@ pub(crate) struct History {
 }
 
 #[used]
-static HISTORY: Mutex<History> = Mutex::new(History {
-    transactions: Vec::new(),
-    next_number: 1,
-});
+static HISTORY: Mutex<History> = Mutex::ranked(
+    RANK,
+    History {
+        transactions: Vec::new(),
+        next_number: 1,
+    },
+);
 
 pub(crate) fn lock() -> MutexGuard<'static, History> {
     HISTORY.lock()

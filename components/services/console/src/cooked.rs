@@ -3,9 +3,13 @@
 use crate::{input, output};
 use alloc::vec::Vec;
 use mutex::Mutex;
+use task::LockRank;
 
 /// Longest line in bytes, as long as a terminal's elsewhere; more is refused with a bell.
 const LIMIT: usize = 4096;
+
+/// Readers come with whatever they hold but the locks of `push`.
+const RANK: LockRank = LockRank::new(50);
 
 /// The line that is being typed, or read.
 struct Line {
@@ -15,10 +19,13 @@ struct Line {
 }
 
 #[used]
-static LINE: Mutex<Line> = Mutex::new(Line {
-    bytes: Vec::new(),
-    read: None,
-});
+static LINE: Mutex<Line> = Mutex::ranked(
+    RANK,
+    Line {
+        bytes: Vec::new(),
+        read: None,
+    },
+);
 
 /// Reads from the current line, after waiting for the user to finish it; 0 after Ctrl-D at its
 /// start.

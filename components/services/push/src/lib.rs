@@ -21,6 +21,7 @@ use core::hint::black_box;
 use mutex::Mutex;
 use push_protocol::Receiver;
 use system::Running;
+use task::LockRank;
 use uart::Port;
 
 component::component! { start: start }
@@ -31,9 +32,12 @@ const STACK_BYTES: usize = 256 * 1024;
 /// Most bytes that are read at a time.
 const PIECE: usize = 4096;
 
+/// Above the history of `swap`, which the receiver calls.
+const RANK: LockRank = LockRank::new(60);
+
 /// The conversation.
 #[used]
-static RECEIVER: Mutex<Receiver<Running>> = Mutex::new(Receiver::new(Running));
+static RECEIVER: Mutex<Receiver<Running>> = Mutex::ranked(RANK, Receiver::new(Running));
 
 fn start(_: &'static Handover) -> Result<(), StartError> {
     uart::register_receiver(Port::Com2, line::receive);

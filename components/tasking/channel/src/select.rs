@@ -135,6 +135,7 @@ impl<'a> Select<'a> {
         };
         let waker = Waker::from(Arc::clone(&me));
         loop {
+            wait_queue::check_may_block();
             let enlisted = Enlisted::new(&self.operations, &waker);
             // Something may have come before all places were taken.
             let look = self.operations.iter().all(|it| !it.end.is_ready(it.side));

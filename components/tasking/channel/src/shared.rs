@@ -127,9 +127,7 @@ impl<T> Shared<T> {
             loop {
                 let mut state = self.state.lock();
                 if let Some(taken) = state.take() {
-                    if me.is_queued() {
-                        state.receivers.remove_task(me);
-                    }
+                    state.receivers.remove_task(me);
                     drop(state);
                     return Ok(Ok(received(taken)));
                 }
@@ -137,7 +135,7 @@ impl<T> Shared<T> {
                     state.receivers.remove_task(me);
                     return Ok(Err(TryReceiveError::Closed));
                 }
-                let sender = state.expect_value(Chosen::Task(Arc::clone(me)));
+                let sender = state.expect_value(me);
                 drop(state);
                 wake(sender);
                 if let Waited::Late = self.wait(Side::Receive, me, deadline_ns)? {
@@ -182,12 +180,10 @@ impl<T> Shared<T> {
                     state.senders.remove_task(me);
                     return Ok(());
                 }
-                state.senders.push_task(Arc::clone(me));
+                state.senders.push_task(me);
                 drop(state);
                 self.wait(Side::Send, me, None)?;
-                if me.is_queued() {
-                    self.state.lock().senders.remove_task(me);
-                }
+                self.state.lock().senders.remove_task(me);
                 Ok(())
             });
             waited.unwrap_or(Ok(()))?;
@@ -206,6 +202,7 @@ impl<T> Shared<T> {
             value,
         };
         loop {
+            wait_queue::check_may_block();
             if !me.must_leave() {
                 task::block();
             }
@@ -269,13 +266,14 @@ impl<T> Shared<T> {
     }
 
     /// Blocks the current task, which is in a queue, until it is chosen.
-    #[inline]
+    #[inline(always)] // On the way of every message between two tasks.
     fn wait(&self, side: Side, me: &Arc<Task>, deadline_ns: Option<u64>) -> Result<Waited, Kicked> {
         let queued = Queued {
             shared: self,
             side,
             me,
         };
+        wait_queue::check_may_block();
         if !me.must_leave() {
             task::block_until(deadline_ns);
         }

@@ -171,13 +171,15 @@ impl<T> State<T> {
         }
     }
 
-    /// Somebody is about to wait for a value; who waits for that.
+    /// A task is about to wait for a value; who waits for that.
     #[inline]
-    pub(crate) fn expect_value(&mut self, receiver: Chosen) -> Option<Chosen> {
-        match receiver {
-            Chosen::Task(task) => self.receivers.push_task(task),
-            Chosen::Other(waiter) => self.receivers.push(waiter),
-        }
+    pub(crate) fn expect_value(&mut self, receiver: &Arc<Task>) -> Option<Chosen> {
+        self.receivers.push_task(receiver);
+        self.receiver_came()
+    }
+
+    #[inline]
+    fn receiver_came(&mut self) -> Option<Chosen> {
         if self.meets() {
             self.senders.pop()
         } else {
@@ -240,7 +242,10 @@ impl<T> State<T> {
                 self.senders.push(Arc::clone(waiter));
                 None
             }
-            Side::Receive => self.expect_value(Chosen::Other(Arc::clone(waiter))),
+            Side::Receive => {
+                self.receivers.push(Arc::clone(waiter));
+                self.receiver_came()
+            }
         }
     }
 }

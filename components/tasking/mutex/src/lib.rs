@@ -38,7 +38,7 @@ use core::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
-use task::{Kicked, TaskId};
+use task::{Kicked, LockRank, TaskId};
 use wait_queue::WaitQueue;
 use words::{NOBODY, OwnerWord};
 
@@ -49,6 +49,8 @@ const OWNER_CHECK: Duration = Duration::from_secs(1);
 pub struct Mutex<T: ?Sized> {
     owner: OwnerWord,
     poisoned: AtomicBool,
+    /// Its place in the order of locks.
+    rank: Option<LockRank>,
     waiting: WaitQueue,
     value: UnsafeCell<T>,
 }
@@ -62,9 +64,20 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 impl<T> Mutex<T> {
     /// A free mutex around `value`.
     pub const fn new(value: T) -> Self {
+        Self::with_rank(value, None)
+    }
+
+    /// A free mutex around `value` that is taken in the order of ranks: a task that holds a lock of this
+    /// rank, or a lower one, and wants it is told so by a panic.
+    pub const fn ranked(rank: LockRank, value: T) -> Self {
+        Self::with_rank(value, Some(rank))
+    }
+
+    const fn with_rank(value: T, rank: Option<LockRank>) -> Self {
         Self {
             owner: OwnerWord::new(),
             poisoned: AtomicBool::new(false),
+            rank,
             waiting: WaitQueue::new(),
             value: UnsafeCell::new(value),
         }
@@ -81,7 +94,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Panics
     ///
-    /// When the current task holds the mutex already.
+    /// When the current task holds the mutex already, or a lock that is to be taken after it.
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         if let Some(guard) = self.try_lock() {
@@ -164,11 +177,25 @@ impl<T: ?Sized> Mutex<T> {
         if !self.owner.take(before, me()) {
             return None;
         }
+        self.note_rank();
         Some(MutexGuard {
             mutex: self,
             unwinding: unwindings(),
             not_send: PhantomData,
         })
+    }
+
+    /// Looks at the order of locks. The mutex is taken, so a panic releases it first.
+    #[track_caller]
+    #[inline]
+    fn note_rank(&self) {
+        let Some(rank) = self.rank else { return };
+        let entered = task::with_current(|task| task.enter_rank(rank)).unwrap_or(Ok(()));
+        if let Err(held) = entered {
+            self.owner.release();
+            self.waiting.wake_one();
+            out_of_order(type_name::<T>(), rank, held);
+        }
     }
 
     #[track_caller]
@@ -198,6 +225,22 @@ fn locked_twice(kind: &str, value: &str) -> ! {
     let name = me.as_ref().map_or("init", |task| task.name());
     panic!(
         "{kind} of {value} locked twice by task {} \"{name}\"",
+        self::me()
+    )
+}
+
+/// The current task wants a lock that it may not take while it holds another.
+#[track_caller]
+#[cold]
+#[expect(
+    clippy::panic,
+    reason = "two tasks that do so would wait for each other"
+)]
+fn out_of_order(value: &str, rank: LockRank, held: LockRank) -> ! {
+    let me = task::current();
+    let name = me.as_ref().map_or("init", |task| task.name());
+    panic!(
+        "mutex of {value}, rank {rank}, wanted by task {} \"{name}\" that holds a lock of rank {held}",
         self::me()
     )
 }
@@ -280,6 +323,9 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         if unwindings() > self.unwinding {
             self.mutex.poisoned.store(true, Ordering::Relaxed);
+        }
+        if let Some(rank) = self.mutex.rank {
+            task::with_current(|task| task.leave_rank(rank));
         }
         self.mutex.owner.release();
         self.mutex.waiting.wake_one();

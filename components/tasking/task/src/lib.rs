@@ -63,6 +63,7 @@ pub use hooks::{
 };
 pub use info::{TaskInfo, find, is_alive, tasks};
 pub use kill::{KillDeferral, KillError, kill, killed, safe_point};
+pub use locks::LockRank;
 pub use per_cpu::idle_cpus;
 pub use policy::{
     Answer, PolicyError, Reason, SchedulingPolicy, policy_name, register_policy, rejected_answers,

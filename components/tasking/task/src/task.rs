@@ -119,6 +119,7 @@ pub struct Task {
 pub struct UnwindState {
     unwinding: u32,
     kill_deferrals: u32,
+    lock_ranks: u64,
 }
 
 /// What a task is to the scheduler.
@@ -342,6 +343,7 @@ impl Task {
         UnwindState {
             unwinding: self.unwinding.load(Ordering::Relaxed),
             kill_deferrals: self.kill_deferrals.load(Ordering::Relaxed),
+            lock_ranks: self.locks.ranks(),
         }
     }
 
@@ -350,6 +352,7 @@ impl Task {
         self.unwinding.store(state.unwinding, Ordering::Relaxed);
         self.kill_deferrals
             .store(state.kill_deferrals, Ordering::Relaxed);
+        self.locks.set_ranks(state.lock_ranks);
     }
 
     /// The number of unwindings under way.

@@ -115,10 +115,10 @@ impl WaiterList {
 }
 
 impl Task {
-    /// Whether the task is in a queue of those who wait for something.
+    /// Whether the task is in a [`crate::WaitList`].
     #[must_use]
     #[inline]
-    pub fn is_queued(&self) -> bool {
+    pub fn is_listed(&self) -> bool {
         self.wait_link.is_linked()
     }
 }
@@ -137,28 +137,6 @@ impl Wake for Task {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::sync::atomic::{AtomicU32, Ordering};
-
-    #[derive(Default)]
-    struct Count(AtomicU32);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    #[test]
-    fn wakes_once_for_each_waker() {
-        let count = Arc::new(Count::default());
-        let waiter = Waiter::new();
-        waiter.set_waker(&Waker::from(Arc::clone(&count)));
-        waiter.set_waker(&Waker::from(Arc::clone(&count)));
-        waiter.wake();
-        waiter.wake();
-        assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        assert_eq!(Arc::strong_count(&count), 1);
-    }
 
     #[test]
     fn is_in_one_queue_at_a_time() {

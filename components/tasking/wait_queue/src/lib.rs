@@ -159,6 +159,10 @@ impl WaitQueue {
     /// # Errors
     ///
     /// When the task is on hold.
+    ///
+    /// # Panics
+    ///
+    /// When interrupts are off: see [`check_may_block`].
     pub fn sleep(&self, seen: Moment, deadline_ns: Option<u64>) -> Result<(), Kicked> {
         task::safe_point();
         let Some(me) = task::current() else {
@@ -169,9 +173,10 @@ impl WaitQueue {
         if task::kicked() {
             return Err(Kicked);
         }
+        check_may_block();
         {
             let mut waiting = self.waiting.lock();
-            waiting.push_task(me.clone());
+            waiting.push_task(&me);
             if !self.wake_ups.enter(seen) {
                 waiting.remove_task(&me);
                 return Ok(());
@@ -192,7 +197,7 @@ impl WaitQueue {
 
     /// Takes a task out; whether it was still in.
     fn remove(&self, task: &Task) -> bool {
-        if !task.is_queued() {
+        if !self.wake_ups.may_be_occupied() {
             return false;
         }
         let mut waiting = self.waiting.lock();
@@ -225,6 +230,33 @@ impl Drop for Queued<'_> {
             self.queue.wake_one();
         }
     }
+}
+
+/// Looks whether the current task may block: not with interrupts off, as under an [`IrqMutex`].
+///
+/// # Panics
+///
+/// When it may not: others would spin for its lock as long as it sleeps.
+#[inline]
+#[track_caller]
+pub fn check_may_block() {
+    if !cpu::interrupts_enabled() {
+        blocks_with_interrupts_off();
+    }
+}
+
+#[track_caller]
+#[cold]
+#[expect(
+    clippy::panic,
+    reason = "the alternative is that others spin without end"
+)]
+fn blocks_with_interrupts_off() -> ! {
+    let me = task::current();
+    let (id, name) = me.as_ref().map_or((0, ""), |me| (me.id().0, me.name()));
+    panic!(
+        "task {id} \"{name}\" would wait with interrupts off, maybe under a lock that keeps them off"
+    )
 }
 
 /// The clock's time after `timeout`.

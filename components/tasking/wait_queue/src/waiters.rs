@@ -1,6 +1,7 @@
 //! The queue itself.
 
 use alloc::sync::Arc;
+use core::ptr;
 use task::{Task, WaitList, Waiter, WaiterList};
 
 /// Those who wait, in the order in which they came: tasks that block, and others. Where there are both,
@@ -9,6 +10,9 @@ use task::{Task, WaitList, Waiter, WaiterList};
 /// Under a lock of its owner's; no method waits, allocates or wakes.
 #[derive(Default)]
 pub struct Waiters {
+    /// The task that has waited longest, if it came when no other waited: mostly there is only one,
+    /// and no list to be kept for it.
+    first: Option<Arc<Task>>,
     tasks: WaitList,
     others: WaiterList,
     others_turn: bool,
@@ -25,7 +29,7 @@ pub enum Chosen {
 
 impl Chosen {
     /// Wakes it.
-    #[inline]
+    #[inline(always)]
     pub fn wake(self) {
         match self {
             Self::Task(task) => task.wake(),
@@ -39,17 +43,22 @@ impl Waiters {
     #[must_use]
     pub const fn new() -> Self {
         Self {
+            first: None,
             tasks: WaitList::new(),
             others: WaiterList::new(),
             others_turn: false,
         }
     }
 
-    /// Adds the current task, which is about to block.
+    /// Adds the current task, which is about to block, unless it is in already.
     #[inline]
-    pub fn push_task(&mut self, task: Arc<Task>) {
-        // Refused only if it is in a queue already, where it is found as well.
-        let _ = self.tasks.push_back(task);
+    pub fn push_task(&mut self, task: &Arc<Task>) {
+        match &self.first {
+            Some(first) if Arc::ptr_eq(first, task) => {}
+            None if self.tasks.is_empty() => self.first = Some(Arc::clone(task)),
+            // Refused only if it is in a list already, where it is found as well.
+            _ => drop(self.tasks.push_back(Arc::clone(task))),
+        }
     }
 
     /// Adds somebody else, unless it is in a queue already.
@@ -60,14 +69,30 @@ impl Waiters {
     /// Chooses who has waited longest.
     #[inline]
     pub fn pop(&mut self) -> Option<Chosen> {
-        if self.others.is_empty() {
-            return self.tasks.pop_front().map(Chosen::Task);
+        if !self.others.is_empty() {
+            return self.pop_in_turn();
         }
+        self.pop_task().map(Chosen::Task)
+    }
+
+    #[inline]
+    fn pop_task(&mut self) -> Option<Arc<Task>> {
+        match self.first.take() {
+            Some(first) => Some(first),
+            None if self.tasks.is_empty() => None,
+            None => self.tasks.pop_front(),
+        }
+    }
+
+    #[cold]
+    fn pop_in_turn(&mut self) -> Option<Chosen> {
         self.others_turn = !self.others_turn;
-        if self.others_turn || self.tasks.is_empty() {
-            self.others.pop_front().map(Chosen::Other)
-        } else {
-            self.tasks.pop_front().map(Chosen::Task)
+        if self.others_turn {
+            return self.others.pop_front().map(Chosen::Other);
+        }
+        match self.pop_task() {
+            Some(task) => Some(Chosen::Task(task)),
+            None => self.others.pop_front().map(Chosen::Other),
         }
     }
 
@@ -85,8 +110,15 @@ impl Waiters {
     }
 
     /// Takes a task out; whether it was in. One that was not has been chosen.
+    #[inline]
     pub fn remove_task(&mut self, task: &Task) -> bool {
-        task.is_queued() && self.tasks.remove(task).is_some()
+        if let Some(first) = &self.first
+            && ptr::eq(Arc::as_ptr(first), task)
+        {
+            self.first = None;
+            return true;
+        }
+        task.is_listed() && self.tasks.remove(task).is_some()
     }
 
     /// Takes somebody else out; whether it was in. One that was not has been chosen.
@@ -98,6 +130,6 @@ impl Waiters {
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.tasks.is_empty() && self.others.is_empty()
+        self.first.is_none() && self.tasks.is_empty() && self.others.is_empty()
     }
 }

@@ -31,6 +31,11 @@ impl WakeUps {
     pub(crate) fn count(&self) -> bool {
         self.count.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
+        self.may_be_occupied()
+    }
+
+    /// Whether somebody may be in the queue. Who is in it is told so.
+    pub(crate) fn may_be_occupied(&self) -> bool {
         self.occupied.load(Ordering::SeqCst)
     }
 
