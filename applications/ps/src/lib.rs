@@ -15,7 +15,7 @@ application::application! {
         options: &[OptionSpec::JSON],
         notes: &[
             "ON is the CPU that a task runs on, or ran on last; CPU the time that CPUs spent in it,",
-            "in milliseconds.",
+            "in milliseconds. PR is the priority, from 0 to 31, which 'priority' changes.",
         ],
         ..Usage::NONE
     },
@@ -29,15 +29,16 @@ fn main(arguments: &Arguments) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!(
-        "{:>5} {:<9} {:>2} {:>12} {:>8} {:<16} NAME",
-        "ID", "STATE", "ON", "CPU", "STACK", "COMPONENT"
+        "{:>5} {:<9} {:>2} {:>2} {:>12} {:>8} {:<16} NAME",
+        "ID", "STATE", "ON", "PR", "CPU", "STACK", "COMPONENT"
     );
     for task in &tasks {
         println!(
-            "{:>5} {:<9} {:>2} {:>12} {:>8} {:<16} {}{}",
+            "{:>5} {:<9} {:>2} {:>2} {:>12} {:>8} {:<16} {}{}",
             task.id.0,
             task.state.name(),
             task.cpu.0,
+            task.priority.level(),
             milliseconds(task).to_string(),
             task.stack_used,
             task.component,
@@ -59,6 +60,7 @@ fn describe(task: &TaskInfo) -> Json {
         ("component", (&task.component).into()),
         ("state", task.state.name().into()),
         ("cpu", task.cpu.0.into()),
+        ("priority", u64::from(task.priority.level()).into()),
         ("cpu_ms", milliseconds(task)),
         ("stack", task.stack_size.into()),
         ("stack_used", task.stack_used.into()),

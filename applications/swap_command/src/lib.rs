@@ -19,6 +19,7 @@ application::application! {
             OptionSpec::JSON,
             OptionSpec::flag("dry-run", "check and prepare everything, change nothing").short('n'),
             OptionSpec::flag("undo", "take the last swap back"),
+            OptionSpec::flag("substitute", "put the second component in charge instead of the first"),
             OptionSpec::flag("history", "list the swaps that can be taken back"),
             OptionSpec::flag("state-hash", "print the hash of symbols, slots and the named statics"),
             OptionSpec::value("fail-after", "STEP", "fail after this step (for tests)"),
@@ -26,7 +27,9 @@ application::application! {
         notes: &[
             "BUILD is the name of an alternate, a content id, or an archive member; without it, the",
             "build that the image carries by default. Several components are swapped as one: all or",
-            "none. Steps: find parse compare survivors allocate enter link seal.",
+            "none. With --substitute two components are named that do the same thing in different ways,",
+            "such as the scheduling policies that 'sched' lists; the second one is loaded if need be.",
+            "Steps: find parse compare survivors allocate enter link seal.",
         ],
         exit_codes: &[(1, "refused; nothing has changed, and the message says why")],
         ..Usage::NONE
@@ -35,9 +38,9 @@ application::application! {
 }
 
 fn main(arguments: &Arguments) -> ExitCode {
-    let modes = ["undo", "history", "state-hash"];
+    let modes = ["undo", "history", "state-hash", "substitute"];
     let mode = modes.into_iter().find(|mode| arguments.has(mode));
-    let takes_names = matches!(mode, None | Some("state-hash"));
+    let takes_names = matches!(mode, None | Some("state-hash" | "substitute"));
     let names = arguments.operands().len();
     if let Some(mode) = mode.filter(|_| names > 0 && !takes_names) {
         eprintln!("swap: --{mode} takes no names");
@@ -55,6 +58,7 @@ fn main(arguments: &Arguments) -> ExitCode {
     match mode {
         Some("history") => list_history(arguments),
         Some("state-hash") => print_state_hash(arguments),
+        Some("substitute") => substitute(arguments),
         Some(_) => show(arguments, &swap::undo(arguments.has("dry-run"))),
         None => replace(arguments),
     }
@@ -83,6 +87,17 @@ fn replace(arguments: &Arguments) -> ExitCode {
     show(arguments, &report)
 }
 
+fn substitute(arguments: &Arguments) -> ExitCode {
+    let [from, to] = arguments.operands() else {
+        eprintln!("swap: --substitute takes two names, of the component in charge and of the next");
+        return ExitCode::USAGE;
+    };
+    show(
+        arguments,
+        &swap::substitute(from, to, arguments.has("dry-run")),
+    )
+}
+
 fn show(arguments: &Arguments, report: &Report) -> ExitCode {
     if arguments.has("json") {
         println!("{}", report.to_json());
@@ -108,11 +123,18 @@ fn list_history(arguments: &Arguments) -> ExitCode {
         println!("no swap can be taken back");
     }
     for swap in &swaps {
+        let separator = if swap.substituted.is_some() {
+            " -> "
+        } else {
+            ", "
+        };
         println!(
-            "{} at {} ms: {}",
+            "{} at {} ms: {}{}",
             swap.number,
             milliseconds(swap),
-            swap.components.join(", ")
+            swap.components.join(separator),
+            swap.substituted
+                .map_or(String::new(), |interface| format!(" ({interface})")),
         );
         for (name, old, new) in &swap.versions {
             println!("    {name}: {old:032x} -> {new:032x}");
@@ -137,6 +159,10 @@ fn describe(swap: &PastSwap) -> Json {
         ("number", swap.number.into()),
         ("time_ms", milliseconds(swap)),
         ("components", Json::array(&swap.components)),
+        (
+            "substituted",
+            swap.substituted.map_or(Json::Null, Into::into),
+        ),
         ("versions", Json::array(versions)),
     ])
 }

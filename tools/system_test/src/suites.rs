@@ -8,6 +8,7 @@ mod figures;
 mod files;
 mod integrity;
 mod objects;
+mod policies;
 mod replace;
 mod run;
 mod second_port;
@@ -36,6 +37,8 @@ pub(crate) const ALL: &[Suite] = &[
     swap::SUITE,
     sync::SUITE,
     tasks::SUITE,
+    policies::SUITE,
+    policies::COMMANDS,
     replace::EDITS,
     commands::SUITE,
     shell::SUITE,

@@ -1,6 +1,7 @@
 //! The swaps that were made, newest last: what an undo takes back.
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+use crate::substitute::Substitution;
+use alloc::{string::String, sync::Arc, vec, vec::Vec};
 use linker::ComponentId;
 use loader::{Loaded, ObjectBytesOf};
 use mutex::{Mutex, MutexGuard};
@@ -28,6 +29,8 @@ pub(crate) struct Transaction {
     pub(crate) changes: Vec<Change>,
     /// What was loaded next, before the swap.
     pub(crate) overrides: Vec<ObjectBytesOf>,
+    /// Who took whose place, if it was no swap of builds.
+    pub(crate) substitution: Option<Substitution>,
 }
 
 /// Above the locks of `loader`, which are taken under it.
@@ -60,6 +63,22 @@ impl History {
         changes: Vec<Change>,
         overrides: Vec<ObjectBytesOf>,
     ) {
+        self.note(components, changes, overrides, None);
+    }
+
+    /// Notes a substitution.
+    pub(crate) fn push_substitution(&mut self, substitution: Substitution) {
+        let components = vec![substitution.from.clone(), substitution.to.clone()];
+        self.note(components, Vec::new(), Vec::new(), Some(substitution));
+    }
+
+    fn note(
+        &mut self,
+        components: Vec<String>,
+        changes: Vec<Change>,
+        overrides: Vec<ObjectBytesOf>,
+        substitution: Option<Substitution>,
+    ) {
         if self.transactions.len() >= UNDO_DEPTH {
             drop(self.transactions.remove(0));
         }
@@ -72,6 +91,7 @@ impl History {
             components,
             changes,
             overrides,
+            substitution,
         });
     }
 }
@@ -83,8 +103,10 @@ pub struct PastSwap {
     pub number: u64,
     /// When it was made, in nanoseconds since the start of the system.
     pub time_ns: u64,
-    /// What was swapped.
+    /// What was swapped; of a substitution, the component that was in charge and the one that took over.
     pub components: Vec<String>,
+    /// The interface of which another component took charge, if it was that, in words.
+    pub substituted: Option<&'static str>,
     /// For each version that was replaced: component, old and new content id.
     pub versions: Vec<(String, u128, u128)>,
 }
@@ -97,6 +119,7 @@ pub fn history() -> Vec<PastSwap> {
         number: transaction.number,
         time_ns: transaction.time_ns,
         components: transaction.components.clone(),
+        substituted: transaction.substitution.as_ref().map(|it| it.interface),
         versions: transaction
             .changes
             .iter()

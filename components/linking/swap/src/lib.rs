@@ -6,6 +6,8 @@
 //! commit is a handful of stores while all other CPUs are parked. The old code stays mapped; who is still in it
 //! is reported.
 //!
+//! [`substitute()`] puts another component in charge of an interface instead, with its owner's help.
+//!
 //! Principles: a swap is made whole or not at all; a refusal names what differs and how; code is
 //! replaced and state stays, so a static whose type changed is a reason to refuse.
 //!
@@ -31,6 +33,7 @@ mod refusal;
 mod report;
 mod request;
 mod step;
+mod substitute;
 mod undo;
 
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -46,6 +49,7 @@ pub use refusal::{Reason, Refusal};
 pub use report::{Report, TaskInRetired};
 pub use request::{Identity, Item, Request, Source, member_name};
 pub use step::{Step, fail_after};
+pub use substitute::{InterfaceProblem, Substitution, substitute};
 
 /// Swaps what `request` names, whole or not at all.
 #[must_use]
@@ -140,12 +144,19 @@ fn perform_undo(dry_run: bool) -> Result<Report, Refusal> {
     let _whole = KillDeferral::new();
     let mut meter = Meter::new();
     let mut history = history::lock();
-    let mut guard = loader::lock().map_err(loading)?;
-    let live = Arc::clone(guard.live().map_err(loading)?);
     let transaction = history
         .transactions
         .last()
         .ok_or_else(|| Refusal::new("swap", Reason::NothingToUndo))?;
+    if let Some(substitution) = &transaction.substitution {
+        let report = substitute::undo(substitution, dry_run)?;
+        if !dry_run {
+            history.transactions.pop();
+        }
+        return Ok(report);
+    }
+    let mut guard = loader::lock().map_err(loading)?;
+    let live = Arc::clone(guard.live().map_err(loading)?);
     let built = undo::prepare(&live, transaction, &mut meter)?;
     let mut report = Report {
         swapped: transaction.components.clone(),

@@ -1,6 +1,6 @@
 //! Why a swap is refused. A refused swap has changed nothing.
 
-use crate::Step;
+use crate::{Step, substitute::InterfaceProblem};
 use alloc::string::{String, ToString};
 use core::fmt;
 use linker::{LinkError, ObjectError};
@@ -75,6 +75,8 @@ pub enum Reason {
     SlotChanged,
     /// There is nothing to undo.
     NothingToUndo,
+    /// It cannot be put in charge of an interface, or is in charge of none.
+    Interface(InterfaceProblem),
     /// The component is not what the swap to be undone made of it.
     ChangedSince,
     /// A component that was loaded since needs something that the old version does not have.
@@ -157,6 +159,7 @@ impl fmt::Display for Reason {
             }
             Self::SlotChanged => f.write_str("an entry stub does not lead where it should"),
             Self::NothingToUndo => f.write_str("there is no swap to undo"),
+            Self::Interface(problem) => problem.fmt(f),
             Self::ChangedSince => f.write_str("is not what the swap to be undone made of it"),
             Self::NeededSince { user, symbol } => {
                 write!(

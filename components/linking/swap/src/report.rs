@@ -1,6 +1,6 @@
 //! What a swap did, for people and for scripts.
 
-use crate::{Refusal, Step};
+use crate::{Refusal, Step, Substitution};
 use alloc::{string::String, vec::Vec};
 use core::fmt::{self, Write};
 use task::TaskId;
@@ -12,6 +12,8 @@ pub struct Report {
     pub swapped: Vec<String>,
     /// Functions whose stubs keep leading to the old code: they vanished, or are changed closures.
     pub kept_old: Vec<String>,
+    /// Who took charge of an interface in whose place, if that was asked for.
+    pub substituted: Option<Substitution>,
     /// Why nothing was swapped.
     pub refused: Option<Refusal>,
     /// Time of the preparation in microseconds.
@@ -74,6 +76,10 @@ impl Report {
         write!(out, "{{\"ok\":{}", self.is_ok())?;
         list(out, "swapped", &self.swapped)?;
         list(out, "kept_old", &self.kept_old)?;
+        match &self.substituted {
+            None => out.write_str(",\"substituted\":null")?,
+            Some(substitution) => write_substitution(out, substitution)?,
+        }
         match &self.refused {
             None => out.write_str(",\"refused\":null")?,
             Some(Refusal { component, reason }) => {
@@ -124,6 +130,23 @@ impl Report {
     }
 }
 
+fn write_substitution(out: &mut String, substitution: &Substitution) -> fmt::Result {
+    let Substitution {
+        interface,
+        from,
+        to,
+        done,
+        loaded,
+    } = substitution;
+    let (interface, from, to) = (Quoted(interface), Quoted(from), Quoted(to));
+    write!(
+        out,
+        ",\"substituted\":{{\"interface\":{interface},\"from\":{from},\"to\":{to},\"loaded\":{loaded}"
+    )?;
+    let (moved, stopped) = done.map_or((0, 0), |done| (done.moved, done.stopped_ticks));
+    write!(out, ",\"moved\":{moved},\"stopped_ticks\":{stopped}}}")
+}
+
 fn list(out: &mut String, name: &str, items: &[String]) -> fmt::Result {
     write!(out, ",\"{name}\":[")?;
     for (index, item) in items.iter().enumerate() {
@@ -131,6 +154,29 @@ fn list(out: &mut String, name: &str, items: &[String]) -> fmt::Result {
         write!(out, "{comma}{}", Quoted(item))?;
     }
     out.write_char(']')
+}
+
+fn describe_substitution(f: &mut fmt::Formatter<'_>, it: &Substitution) -> fmt::Result {
+    let Substitution {
+        interface,
+        from,
+        to,
+        loaded,
+        ..
+    } = it;
+    let Some(done) = it.done else {
+        return write!(f, "{to} would become the {interface} instead of {from}");
+    };
+    let first = if *loaded {
+        "loaded, and now the"
+    } else {
+        "is now the"
+    };
+    write!(
+        f,
+        "{to} {first} {interface} instead of {from} ({} {} moved)",
+        done.moved, done.what
+    )
 }
 
 /// A JSON string.
@@ -165,6 +211,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(refusal) = &self.refused {
             return write!(f, "refused: {refusal}");
+        }
+        if let Some(substitution) = &self.substituted {
+            return describe_substitution(f, substitution);
         }
         if self.swapped.is_empty() && self.next_run.is_empty() {
             return f.write_str("nothing to do: the same build runs");

@@ -119,12 +119,13 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Failure> {
     // function ends, and the word that leads to it is reset before that.
     let unwound =
         unsafe { registers::call_with_landing(ptr::from_mut(&mut body).cast(), call, landing) };
-    let record = record.into_inner();
-    task.catch_word().store(record.previous, Ordering::Relaxed);
+    // SAFETY: as above; the word is only read.
+    let previous = unsafe { (*pointer).previous };
+    task.catch_word().store(previous, Ordering::Relaxed);
     if unwound == 0 {
         return Ok(());
     }
-    Err(arrive(record, &task))
+    Err(arrive(record.into_inner(), &task))
 }
 
 /// Whether the current task is inside a [`catch`].

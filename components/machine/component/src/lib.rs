@@ -6,16 +6,23 @@
 //! attribute and no exported C name is needed. A crate without the macro is a library: it is linked
 //! when something imports from it and needs no start.
 //!
+//! What several components can do, one at a time, is an [`Interface`]: its owner registers it here, and
+//! `swap` can then put another implementation in charge.
+//!
 //! Neighbours: `handover` below it; every other component above it. Left out: what a hook does.
 #![no_std]
 #![forbid(unsafe_code)]
 
 mod application;
 mod error;
+mod interface;
 
 pub use application::Application;
 pub use error::StartError;
 pub use handover::Handover;
+pub use interface::{
+    Implementation, Interface, SubstituteError, Substituted, interfaces, register_interface,
+};
 
 /// Starts a component, with what the nucleus has to say.
 pub type StartHook = fn(&'static Handover) -> Result<(), StartError>;

@@ -160,6 +160,28 @@ impl<T: ?Sized> IrqMutex<T> {
         }
     }
 
+    /// As [`IrqMutex::lock`] for code that has interrupts off already, and keeps them off as long as the
+    /// guard lives: it does not save and restore that.
+    ///
+    /// # Panics
+    ///
+    /// When this CPU holds the lock already.
+    #[track_caller]
+    #[inline]
+    pub fn lock_bare(&self) -> BareGuard<'_, T> {
+        loop {
+            if let Some(value) = self.value.try_lock() {
+                self.holder.store(lock_token(), Ordering::Relaxed);
+                return BareGuard {
+                    holder: &self.holder,
+                    value,
+                };
+            }
+            self.check_not_ours();
+            self.spin();
+        }
+    }
+
     /// Takes the lock if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<IrqGuard<'_, T>> {
@@ -258,6 +280,37 @@ impl<T: ?Sized> DerefMut for IrqGuard<'_, T> {
 impl<T: ?Sized> Drop for IrqGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        self.holder.store(NOBODY, Ordering::Relaxed);
+    }
+}
+
+/// The right to use what an [`IrqMutex`] protects, for code that has interrupts off by itself.
+#[must_use]
+pub struct BareGuard<'a, T: ?Sized> {
+    holder: &'a AtomicU32,
+    value: SpinMutexGuard<'a, T>,
+}
+
+impl<T: ?Sized> Deref for BareGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: ?Sized> DerefMut for BareGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: ?Sized> Drop for BareGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // Before the value's own guard releases the lock.
         self.holder.store(NOBODY, Ordering::Relaxed);
     }
 }

@@ -41,12 +41,13 @@ use x86_64::registers::{
 pub use emergency::{emergency_print, fatal};
 pub use flush::flush_everywhere;
 pub use irq::{
-    InterruptsOff, IrqGuard, IrqMutex, abandoned_locks, enable_interrupts, halt,
+    BareGuard, InterruptsOff, IrqGuard, IrqMutex, abandoned_locks, enable_interrupts, halt,
     interrupts_enabled, wait_for_interrupt, without_interrupts,
 };
 pub use local::{
-    CpuId, Local, MAX_CPUS, current_cpu, current_task, heap_word, holds_no_lock, interrupt_nesting,
-    local, local_of, preemption_depth, set_preemption_depth,
+    CpuId, Local, MAX_CPUS, clear_reschedule, current_cpu, current_task, heap_word, holds_no_lock,
+    interrupt_nesting, leaving_task, local, local_of, preemption_depth, set_current_task,
+    set_leaving_task, set_preemption_depth,
 };
 pub use online::{alone, go_online, online_cpus};
 pub use preemption::{PreemptionGuard, preemption_enabled};
@@ -118,6 +119,7 @@ fn enable_features() {
 
 /// The time-stamp counter: ticks since the CPU's reset (executed instructions under `-icount`).
 #[must_use]
+#[inline]
 pub fn timestamp() -> u64 {
     // SAFETY: the counter may be read in ring 0 whatever CR4.TSD says.
     unsafe { core::arch::x86_64::_rdtsc() }

@@ -55,6 +55,8 @@ pub struct Local {
     pub reschedule: AtomicBool,
     /// The running task, as a number that only `task` understands; 0 before there are tasks.
     pub current_task: AtomicUsize,
+    /// The task that the CPU is switching away from, as such a number; 0 when it is not.
+    pub leaving_task: AtomicUsize,
     /// Address of the CPU's share of the heap, which only `heap` understands; 0 before it has one
     /// and while an interrupt handler is active, which must not use what it may have interrupted.
     pub heap: AtomicUsize,
@@ -106,6 +108,7 @@ impl Local {
             interrupt_nesting: AtomicU32::new(0),
             reschedule: AtomicBool::new(false),
             current_task: AtomicUsize::new(0),
+            leaving_task: AtomicUsize::new(0),
             heap: AtomicUsize::new(0),
             apic_id: AtomicU32::new(0),
             requests: AtomicU32::new(0),
@@ -277,4 +280,63 @@ pub fn current_task() -> usize {
         );
     }
     value
+}
+
+/// Sets `Local::current_task` of this CPU.
+#[inline]
+pub fn set_current_task(value: usize) {
+    // SAFETY: GS points to this CPU's block, and the offset is that of a word in it, whose meaning is
+    // its owner's affair.
+    unsafe {
+        asm!(
+            "mov gs:[{0}], {1}",
+            const offset_of!(Local, current_task),
+            in(reg) value,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// `Local::leaving_task` of this CPU.
+#[inline]
+#[must_use]
+pub fn leaving_task() -> usize {
+    let value: usize;
+    // SAFETY: GS points to this CPU's block, and the offset is that of a word in it.
+    unsafe {
+        asm!(
+            "mov {0}, gs:[{1}]",
+            out(reg) value,
+            const offset_of!(Local, leaving_task),
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    value
+}
+
+/// Sets `Local::leaving_task` of this CPU.
+#[inline]
+pub fn set_leaving_task(value: usize) {
+    // SAFETY: as in `set_current_task`.
+    unsafe {
+        asm!(
+            "mov gs:[{0}], {1}",
+            const offset_of!(Local, leaving_task),
+            in(reg) value,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Clears `Local::reschedule` of this CPU: its request is about to be met.
+#[inline]
+pub fn clear_reschedule() {
+    // SAFETY: GS points to this CPU's block, and the offset is that of a flag in it, which may be 0.
+    unsafe {
+        asm!(
+            "mov byte ptr gs:[{0}], 0",
+            const offset_of!(Local, reschedule),
+            options(nostack, preserves_flags),
+        );
+    }
 }

@@ -1,140 +1,85 @@
 //! Preemptive round robin: every runnable task in turn, each for the same share.
 //!
-//! Each CPU has a queue of its own. A task that becomes runnable goes to the CPU that it ran on if
-//! that idles, else to one that does, else to the one with the shortest queue. A CPU that has nothing
-//! to run takes a task that waits in the longest queue, and one that runs a task past its share, while
-//! nobody waits there, one from a queue with several. Tasks stay on the CPUs that they are bound to.
-//! A task that blocks or yields before its share is over gives up the rest.
+//! Each CPU has a queue of its own; where a task goes and how the CPUs balance is [`CpuQueues`]'s
+//! affair. A task that blocks or yields before its share is over gives up the rest. Priorities mean
+//! nothing.
 //!
-//! Neighbours: `task` owns the trait and looks at the answers. Left out: priorities.
+//! Neighbours: `task` owns the trait and looks at the answers.
 #![no_std]
 #![forbid(unsafe_code)]
 
-extern crate alloc;
-
-use alloc::sync::Arc;
 use component::{Handover, StartError};
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use cpu::{CpuId, CpuSet, IrqMutex, MAX_CPUS};
-use task::{Answer, Reason, RunQueue, SchedulingPolicy, Task};
+use core::sync::atomic::{AtomicU64, Ordering};
+use cpu::CpuId;
+use task::{
+    Answer, CpuQueue, CpuQueues, Left, Placed, Reason, RunQueue, Runnable, SchedulingPolicy, Task,
+    Turn,
+};
 
-component::component! { start: start }
+component::component! { start: start, stop: stop }
 
-/// Timer ticks that a task may run before the next one gets its turn.
-const SHARE_TICKS: u32 = 5;
+/// How long a task may run before the next one gets its turn.
+const SHARE_NS: u64 = 20_000_000;
 
 #[used]
 static POLICY: RoundRobin = RoundRobin {
-    shares: [const { Share::new() }; MAX_CPUS],
+    queues: CpuQueues::new(),
+    share_ticks: AtomicU64::new(0),
 };
 
 fn start(_: &'static Handover) -> Result<(), StartError> {
-    task::register_policy(&POLICY)?;
-    Ok(())
+    let share = clock::ns_to_ticks(SHARE_NS);
+    POLICY.share_ticks.store(share, Ordering::Relaxed);
+    task::register_policy(env!("CARGO_PKG_NAME"), &POLICY)
+}
+
+fn stop() -> Result<(), StartError> {
+    task::unregister_policy(env!("CARGO_PKG_NAME")).map_err(Into::into)
 }
 
 struct RoundRobin {
-    shares: [Share; MAX_CPUS],
+    queues: CpuQueues<Queue>,
+    /// A task's share in ticks of the time-stamp counter.
+    share_ticks: AtomicU64,
 }
 
-/// What a CPU has of its own.
-struct Share {
-    queue: IrqMutex<RunQueue>,
-    /// How many tasks are in the queue, to be read without its lock.
-    waiting: AtomicUsize,
-    /// Ticks that the running task has had since it was picked.
-    used_ticks: AtomicU32,
+/// The tasks that wait for a CPU, in the order in which they came.
+struct Queue {
+    tasks: RunQueue,
+    length: usize,
 }
 
-impl Share {
-    const fn new() -> Self {
-        Self {
-            queue: IrqMutex::new(RunQueue::new()),
-            waiting: AtomicUsize::new(0),
-            used_ticks: AtomicU32::new(0),
-        }
+impl Queue {
+    fn push(&mut self, task: Runnable) {
+        self.tasks.push_back(task);
+        self.length += 1;
     }
 
-    fn push(&self, task: Arc<Task>) -> Result<(), Arc<Task>> {
-        let mut queue = self.queue.lock();
-        queue.push_back(task)?;
-        // Only changed under the lock, so no read-and-write in one is needed.
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        self.waiting.store(waiting + 1, Ordering::Relaxed);
-        Ok(())
+    fn pop(&mut self) -> Option<Runnable> {
+        let task = self.tasks.pop_front()?;
+        self.length -= 1;
+        Some(task)
+    }
+}
+
+impl CpuQueue for Queue {
+    const EMPTY: Self = Self {
+        tasks: RunQueue::new(),
+        length: 0,
+    };
+
+    fn len(&self) -> usize {
+        self.length
     }
 
-    fn pop(&self) -> Option<Arc<Task>> {
-        let mut queue = self.queue.lock();
-        let task = queue.pop_front()?;
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        self.waiting.store(waiting - 1, Ordering::Relaxed);
+    fn take_first(&mut self, wanted: impl Fn(&Task) -> bool) -> Option<Runnable> {
+        let task = self.tasks.take_first(wanted)?;
+        self.length -= 1;
         Some(task)
     }
 
-    /// Takes out the first task that may run on `cpu`.
-    fn pop_for(&self, cpu: CpuId) -> Option<Arc<Task>> {
-        let mut queue = self.queue.lock();
-        let task = queue.take_first(|task| allowed(task).contains(cpu))?;
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        self.waiting.store(waiting - 1, Ordering::Relaxed);
-        Some(task)
-    }
-
-    fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
-}
-
-/// The CPUs that may run `task`.
-fn allowed(task: &Task) -> CpuSet {
-    let online = cpu::online_cpus();
-    let bound = online.and(task.cpus());
-    if bound.is_empty() { online } else { bound }
-}
-
-impl RoundRobin {
-    fn share(&self, cpu: CpuId) -> &Share {
-        // There is no CPU beyond the last share.
-        self.shares.get(cpu.index()).unwrap_or(&self.shares[0])
-    }
-
-    /// Takes a task over from a CPU for which two or more wait, so that no task has a CPU for itself
-    /// while others share one; whether there was one.
-    fn pull(&self, cpu: CpuId) -> bool {
-        if cpu::alone() {
-            return false;
-        }
-        let waiting = |cpu: &CpuId| self.share(*cpu).waiting();
-        let longest = cpu::online_cpus().iter().max_by_key(waiting);
-        let longest = longest.filter(|longest| waiting(longest) > 1);
-        longest
-            .and_then(|longest| self.share(longest).pop_for(cpu))
-            .is_some_and(|task| self.share(cpu).push(task).is_ok())
-    }
-
-    /// The CPU that is to run `task`.
-    fn place(&self, cpu: CpuId, task: &Task, reason: Reason) -> CpuId {
-        let stays = matches!(reason, Reason::Yielded | Reason::Preempted);
-        if cpu::alone() || stays && task.cpus().contains(cpu) {
-            return cpu;
-        }
-        let allowed = allowed(task);
-        let before = match reason {
-            Reason::New => cpu,
-            _ => task.cpu(),
-        };
-        let idle = allowed.and(task::idle_cpus());
-        let free = |cpu: &CpuId| idle.contains(*cpu) && self.share(*cpu).waiting() == 0;
-        if free(&before) {
-            return before;
-        }
-        // The CPU before wins among equals.
-        let load = |cpu: &CpuId| (self.share(*cpu).waiting(), *cpu != before);
-        idle.iter()
-            .find(free)
-            .or_else(|| allowed.iter().min_by_key(load))
-            .unwrap_or(cpu)
+    fn push_moved(&mut self, task: Runnable) {
+        self.push(task);
     }
 }
 
@@ -143,39 +88,43 @@ impl SchedulingPolicy for RoundRobin {
         "round robin"
     }
 
-    fn enqueue(&self, cpu: CpuId, task: Arc<Task>, reason: Reason) -> Result<CpuId, Arc<Task>> {
-        let place = self.place(cpu, &task, reason);
-        self.share(place).push(task)?;
-        Ok(place)
-    }
-
-    fn pick(&self, cpu: CpuId) -> Option<Arc<Task>> {
-        let share = self.share(cpu);
-        share.used_ticks.store(0, Ordering::Relaxed);
-        share.pop()
-    }
-
-    fn steal(&self, cpu: CpuId) -> Option<Arc<Task>> {
-        self.share(cpu).used_ticks.store(0, Ordering::Relaxed);
-        let waiting = |cpu: &CpuId| self.share(*cpu).waiting();
-        let online = cpu::online_cpus();
-        let longest = online.iter().max_by_key(waiting)?;
-        let take = |from: CpuId| match waiting(&from) {
-            0 => None,
-            _ => self.share(from).pop_for(cpu),
-        };
-        // All that waits there may be bound to other CPUs.
-        take(longest).or_else(|| online.iter().find_map(take))
-    }
-
-    fn tick(&self, cpu: CpuId, _: &Task) -> Answer {
-        let share = self.share(cpu);
-        let used = share.used_ticks.fetch_add(1, Ordering::Relaxed);
-        // A task that runs alone needs no switch to itself.
-        if used.saturating_add(1) < SHARE_TICKS || share.waiting() == 0 && !self.pull(cpu) {
-            Answer::Continue
-        } else {
-            Answer::Preempt
+    fn enqueue(&self, cpu: CpuId, task: Runnable, reason: Reason) -> Placed {
+        let cpu = self.queues.place(cpu, &task, reason);
+        self.queues.lock(cpu).push(task);
+        Placed {
+            cpu,
+            preempts: false,
         }
+    }
+
+    fn exchange(&self, cpu: CpuId, running: Runnable, _: Turn) -> Option<Runnable> {
+        let mut queue = self.queues.lock_bare(cpu);
+        let Some(next) = queue.tasks.pop_front() else {
+            return Some(running);
+        };
+        queue.tasks.push_back(running);
+        Some(next)
+    }
+
+    fn pick(&self, cpu: CpuId, _: Option<Left<'_>>) -> Option<Runnable> {
+        self.queues.lock(cpu).pop()
+    }
+
+    fn steal(&self, cpu: CpuId) -> Option<Runnable> {
+        self.queues.steal(cpu)
+    }
+
+    fn tick(&self, cpu: CpuId, _: &Task, ran: u64) -> Answer {
+        let over = ran >= self.share_ticks.load(Ordering::Relaxed);
+        // A task that runs alone needs no switch to itself.
+        if over && (self.queues.waiting(cpu) > 0 || self.queues.pull(cpu)) {
+            Answer::Preempt
+        } else {
+            Answer::Continue
+        }
+    }
+
+    fn give_up(&self, cpu: CpuId) -> Option<Runnable> {
+        self.queues.lock(cpu).pop()
     }
 }

@@ -1,9 +1,10 @@
 //! Making tasks and waiting for their end.
 
 use crate::{
-    Failure, State, Streams, Task, TaskId, WaitList, block, catch, current, ending, info,
+    Failure, Priority, Runnable, State, Streams, Task, TaskId, TaskName, block, catch, current,
+    ending, info,
     policy::{self, Reason},
-    safe_point, schedule, streams, switch,
+    safe_point, schedule, switch,
     task::{Kind, Parts},
     with_current,
 };
@@ -52,17 +53,19 @@ impl core::error::Error for SpawnError {}
 #[must_use]
 #[derive(Clone)]
 pub struct Builder {
-    name: String,
-    component: Option<String>,
+    name: TaskName,
+    component: Option<Arc<str>>,
     stack_size: usize,
     streams: Option<Arc<dyn Streams>>,
     kind: Kind,
     cpus: CpuSet,
+    priority: Option<Priority>,
 }
 
 impl Builder {
-    /// A task of this name, with the default stack and the current task's streams and component.
-    pub fn new(name: impl Into<String>) -> Self {
+    /// A task of this name, with the default stack and the current task's streams, component and
+    /// priority.
+    pub fn new(name: impl Into<TaskName>) -> Self {
         Self {
             name: name.into(),
             component: None,
@@ -70,6 +73,7 @@ impl Builder {
             streams: None,
             kind: Kind::Ordinary,
             cpus: CpuSet::ALL,
+            priority: None,
         }
     }
 
@@ -86,7 +90,7 @@ impl Builder {
     }
 
     /// Says for which component it works.
-    pub fn component(mut self, name: impl Into<String>) -> Self {
+    pub fn component(mut self, name: impl Into<Arc<str>>) -> Self {
         self.component = Some(name.into());
         self
     }
@@ -103,6 +107,12 @@ impl Builder {
         self
     }
 
+    /// Says how much it matters.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
     pub(crate) fn idle(mut self) -> Self {
         self.kind = Kind::Idle;
         self
@@ -116,7 +126,9 @@ impl Builder {
     pub fn spawn(self, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle, SpawnError> {
         let task = self.build(Box::new(body))?;
         info::enter(&task);
-        policy::enqueue(Arc::clone(&task), Reason::New);
+        // SAFETY: the task is made in state `Runnable`, and nobody else has heard of it.
+        let runnable = unsafe { Runnable::new(Arc::clone(&task)) };
+        policy::enqueue(runnable, Reason::New);
         Ok(JoinHandle { task })
     }
 
@@ -126,7 +138,7 @@ impl Builder {
             Ok(stack) => stack,
             Err(error) => {
                 return Err(SpawnError::Stack {
-                    name: self.name,
+                    name: String::from(&*self.name),
                     error,
                 });
             }
@@ -136,7 +148,7 @@ impl Builder {
         let saved_stack_pointer = unsafe { switch::prepare(stack_range.end) };
         let component = self
             .component
-            .or_else(|| with_current(|task| String::from(task.component())))
+            .or_else(|| with_current(|task| Arc::clone(&task.component)))
             .unwrap_or_default();
         Ok(Arc::new(Task::new(Parts {
             id: next_id(),
@@ -144,12 +156,18 @@ impl Builder {
             component,
             kind: self.kind,
             cpus: self.cpus,
+            priority: self
+                .priority
+                .or_else(|| with_current(|task| task.priority()))
+                .unwrap_or_default(),
             state: State::Runnable,
             stack_range,
             stack: Some(stack),
             saved_stack_pointer,
             body: Some(body),
-            streams: self.streams.unwrap_or_else(streams),
+            streams: self
+                .streams
+                .or_else(|| with_current(|task| task.streams_to_inherit()).flatten()),
         })))
     }
 }
@@ -160,7 +178,7 @@ impl Builder {
 ///
 /// When there is no memory for its stack.
 pub fn spawn(
-    name: impl Into<String>,
+    name: impl Into<TaskName>,
     body: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle, SpawnError> {
     Builder::new(name).spawn(body)
@@ -202,8 +220,13 @@ impl JoinHandle {
             self.stop_waiting();
             safe_point();
         }
-        ending::release_for_certain(&self.task);
-        self.task.ending.lock().result.take().unwrap_or(Ok(()))
+        ending::release(&self.task);
+        // Taken out only if there is a failure, which is large.
+        let mut ending = self.task.ending.lock();
+        match &ending.result {
+            Some(Err(_)) => ending.result.take().unwrap_or(Ok(())),
+            _ => Ok(()),
+        }
     }
 
     /// Puts the current task among those that wait, unless the end has come; whether it has not.
@@ -224,6 +247,19 @@ impl JoinHandle {
     }
 }
 
+impl Drop for JoinHandle {
+    fn drop(&mut self) {
+        let over = {
+            let mut ending = self.task.ending.lock();
+            ending.detached = true;
+            ending.over
+        };
+        if over {
+            ending::release(&self.task);
+        }
+    }
+}
+
 /// Runs the body of the current task, which has just begun, and ends the task.
 pub(crate) fn run_current() -> ! {
     let mut body = with_current(|task| task.body.lock().take()).flatten();
@@ -236,22 +272,34 @@ pub(crate) fn run_current() -> ! {
     drop(body);
     with_current(|task| {
         task.forget_streams();
-        task.ending.lock().result = Some(result);
+        let mut ending = task.ending.lock();
+        match result {
+            Ok(()) => ending.result = Some(Ok(())),
+            Err(failure) => ending.result = Some(Err(failure)),
+        }
     });
     schedule::leave_for_ever()
 }
 
-/// The last switch away from `task` is over: tells those who wait, and leaves the rest to the
-/// reaper. Interrupts must be off, and this may allocate nothing.
+/// The last switch away from `task` is over: tells those who wait, and leaves the rest to whoever has
+/// the handle, or else to the reaper. Interrupts must be off, and this may allocate nothing.
 pub(crate) fn retire(task: Arc<Task>) {
-    let mut waiters = {
+    info::leave(&task);
+    let (mut waiters, detached) = {
         let mut ending = task.ending.lock();
         ending.over = true;
-        core::mem::replace(&mut ending.waiters, WaitList::new())
+        (core::mem::take(&mut ending.waiters), ending.detached)
     };
+    if detached {
+        return ending::hand_to_reaper(task);
+    }
+    // Before those who wait hear of it, so that the last reference is not this one.
+    let waiter = waiters.pop_front();
+    drop(task);
+    if let Some(waiter) = waiter {
+        waiter.unblock();
+    }
     while let Some(waiter) = waiters.pop_front() {
         waiter.unblock();
     }
-    info::leave(&task);
-    ending::hand_to_reaper(task);
 }

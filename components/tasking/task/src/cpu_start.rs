@@ -59,8 +59,7 @@ pub fn enter(idle: IdleTask) {
     task.on_cpu.store(true, Ordering::Relaxed);
     per_cpu::set_idling(true);
     let load = task.saved_stack_pointer.load(Ordering::Acquire);
-    // There is no task before it, so nothing comes out.
-    drop(per_cpu::set_current(task));
+    cpu::set_current_task(Arc::into_raw(task) as usize);
     // Never gone on with.
     let mut save = 0;
     // SAFETY: interrupts are off; `save` is valid until this stack is left; `load` was made for the

@@ -1,11 +1,11 @@
 //! What is left of a task that has ended, and who frees it.
 //!
-//! A task cannot free the stack that it stands on. Whoever joins it does, else the reaper, a task
-//! of its own, so that nothing is freed with interrupts off.
+//! A task cannot free the stack that it stands on. Whoever has its handle does, when it joins the task
+//! or drops the handle; if that was dropped before, the reaper does, a task of its own, so that nothing
+//! is freed with interrupts off.
 
-use crate::{Builder, Restart, Task, WaitList, block, builder::SpawnError, current, yield_now};
+use crate::{Builder, Restart, Task, WaitList, block, builder::SpawnError, current};
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
 use cpu::IrqMutex;
 
 #[used]
@@ -14,21 +14,11 @@ static ENDED: IrqMutex<WaitList> = IrqMutex::new(WaitList::new());
 #[used]
 static REAPER: IrqMutex<Option<Arc<Task>>> = IrqMutex::new(None);
 
-/// Frees the stack of a task that has ended, unless somebody else does.
+/// Frees the stack of a task that has ended.
 pub(crate) fn release(task: &Task) {
     let stack = task.stack.lock().take();
     if let Some(stack) = stack {
         stack.give_back(); // Not under the lock: unmapping takes locks of its own.
-        task.stack_is_free.store(true, Ordering::Release);
-    }
-}
-
-/// As [`release`], and the stack is free when this returns: the reaper may be freeing it on another
-/// CPU.
-pub(crate) fn release_for_certain(task: &Task) {
-    release(task);
-    while !task.stack_is_free.load(Ordering::Acquire) {
-        yield_now();
     }
 }
 

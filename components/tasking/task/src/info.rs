@@ -1,6 +1,6 @@
 //! The table of all tasks, and what `ps` shows of them.
 
-use crate::{State, Task, TaskId, per_cpu, queue::Table};
+use crate::{Priority, State, Task, TaskId, per_cpu, queue::Table};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 use cpu::{CpuId, IrqMutex};
@@ -17,6 +17,8 @@ pub struct TaskInfo {
     pub name: String,
     /// The component for which it works.
     pub component: String,
+    /// How much it matters.
+    pub priority: Priority,
     /// What it was doing.
     pub state: State,
     /// The CPU that it runs on, or ran on last.
@@ -39,7 +41,7 @@ pub(crate) fn enter(task: &Arc<Task>) {
 
 /// Takes an ended task out.
 pub(crate) fn leave(task: &Task) {
-    let removed = TABLE.lock().remove(task);
+    let removed = TABLE.lock().take_out(task);
     drop(removed);
 }
 
@@ -57,6 +59,13 @@ pub fn find(id: TaskId) -> Option<Arc<Task>> {
 #[must_use]
 pub fn tasks() -> Vec<TaskInfo> {
     all().iter().map(|task| look(task)).collect()
+}
+
+/// Clears what a policy has kept in the tasks. In a rendezvous: nobody parks with the table's lock.
+pub(crate) fn clear_policy_words() {
+    for task in TABLE.lock().iter() {
+        task.clear_policy_words();
+    }
 }
 
 /// References to all tasks.
@@ -89,6 +98,7 @@ fn look(task: &Task) -> TaskInfo {
         id: task.id(),
         name: task.name().into(),
         component: task.component().into(),
+        priority: task.priority(),
         state: task.state(),
         cpu: task.cpu(),
         cpu_ns: clock::ticks_to_ns(cycles),

@@ -44,6 +44,7 @@ pub fn kill(id: TaskId) -> Result<(), KillError> {
 
 /// Whether a kill of `task` may be carried out now: not while its drops run, nor while it asks for
 /// a delay.
+#[inline]
 pub(crate) fn due(task: &Task) -> bool {
     task.is_killed() && !task.is_unwinding() && task.kill_deferrals.load(Ordering::Relaxed) == 0
 }
@@ -60,6 +61,7 @@ pub(crate) fn is_overdue(task: &Task) -> bool {
 
 /// Whether the current task has been killed and should make for a safe point.
 #[must_use]
+#[inline]
 pub fn killed() -> bool {
     with_current(|task| due(task)).unwrap_or(false)
 }
@@ -75,8 +77,14 @@ pub fn safe_point() {
 #[cold]
 fn end_if_due() {
     if killed() {
-        hooks::unwind(Failure::Killed);
+        end_killed();
     }
+}
+
+#[cold]
+#[inline(never)]
+fn end_killed() -> ! {
+    hooks::unwind(Failure::Killed)
 }
 
 /// While this value lives, a kill of the task that made it waits: for work that must not stop half

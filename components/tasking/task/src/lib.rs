@@ -2,7 +2,7 @@
 //!
 //! A task is one flow of control with a guarded stack of its own. This crate knows how to make one,
 //! how to switch to it, and how it ends; *which* task runs next is a [`SchedulingPolicy`]'s answer,
-//! registered from above and verified here.
+//! registered from above and verified here. How much a task matters is its [`Priority`].
 //!
 //! Principles:
 //!
@@ -14,10 +14,12 @@
 //! - A task ends by returning or by unwinding; killing it is unwinding it with [`Failure::Killed`]
 //!   at the next safe point. What it owned is dropped on its own stack, and the stack itself is
 //!   freed by somebody else, after the last switch away from it.
-//! - What belongs to a CPU is found by its number. A task comes into a queue only when no CPU is on
-//!   its stack any more: one that yields is put there after the switch away from it, and one that is
-//!   woken during that switch by the CPU that makes it. So a CPU that picks a task never waits for
-//!   another.
+//! - What belongs to a CPU is found by its number. A CPU that picks a task never waits until another
+//!   one has left its stack: one that yields is in the queue of its own CPU until then, where others
+//!   leave it alone, and one that is woken during the switch away from it is queued by the CPU that makes
+//!   the switch.
+//! - Several policies can be registered, and one is in charge. Another one takes over while all CPUs
+//!   stand still outside of it, so no task and no wake-up is lost.
 //! - A CPU that starts is given an idle task ([`idle_task`]) and begins with it ([`enter`]).
 //!
 //! Lock order: a policy's queue, the timer queue and a waiters' list are never held together, and
@@ -32,6 +34,7 @@
 extern crate alloc;
 
 mod builder;
+mod cpu_queues;
 mod cpu_start;
 mod ending;
 mod failure;
@@ -40,10 +43,15 @@ mod hooks;
 mod info;
 mod kill;
 mod locks;
+mod name;
 mod per_cpu;
+mod policies;
 mod policy;
+mod priority;
 mod queue;
 mod repair;
+mod run_queue;
+mod runnable;
 mod schedule;
 mod start;
 mod streams;
@@ -54,6 +62,7 @@ mod timers;
 mod waiter;
 
 pub use builder::{Builder, DEFAULT_STACK_SIZE, JoinHandle, SpawnError, spawn};
+pub use cpu_queues::{CpuQueue, CpuQueues, QueueGuard};
 pub use cpu_start::{IdleTask, enter, idle_task};
 pub use failure::{Failure, Message};
 pub use hold::{Hold, Kicked, kicked, restart, stand_still};
@@ -64,16 +73,21 @@ pub use hooks::{
 pub use info::{TaskInfo, find, is_alive, tasks};
 pub use kill::{KillDeferral, KillError, kill, killed, safe_point};
 pub use locks::LockRank;
+pub use name::TaskName;
 pub use per_cpu::idle_cpus;
-pub use policy::{
-    Answer, PolicyError, Reason, SchedulingPolicy, policy_name, register_policy, rejected_answers,
+pub use policies::{
+    PolicyError, PolicyInfo, policies, register_policy, takeovers, unregister_policy,
 };
-pub use queue::{RunQueue, WaitList};
+pub use policy::{Answer, Left, Placed, Reason, SchedulingPolicy, Turn, rejected_answers};
+pub use priority::Priority;
+pub use queue::WaitList;
 pub use repair::{abandon, requeue_lost, settle, settle_switch};
+pub use run_queue::{KeyedQueue, RunQueue};
+pub use runnable::Runnable;
 pub use schedule::{block, block_until, current, with_current, yield_now};
 pub use streams::{NullStreams, StreamError, Streams, streams};
 pub use supervision::{Restart, Supervised, supervised};
-pub use task::{State, Task, TaskId, UnwindState};
+pub use task::{INVERSE_WEIGHT_SHIFT, POLICY_WORDS, State, Task, TaskId, UnwindState};
 pub use timers::{now_ns, sleep};
 pub use waiter::{Waiter, WaiterList};
 

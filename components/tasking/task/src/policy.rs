@@ -1,69 +1,95 @@
 //! Which task runs next: the interface to a policy, and the look at its answers.
 
-use crate::{RunQueue, State, Task, per_cpu, task::Kind};
-use alloc::sync::Arc;
-use core::{
-    fmt,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+use crate::{
+    RunQueue, Runnable, Task,
+    per_cpu::{self, PerCpu},
+    policies, schedule,
 };
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use cpu::{CpuId, IrqMutex};
-use spin::Once;
 
 /// Decides which runnable task a CPU runs next.
 ///
 /// The run queues are the policy's. All methods are called with interrupts off, may be called from
-/// interrupt handlers and on several CPUs at once, and must not block. A task in a queue runs nowhere:
-/// one that gives up a CPU is handed over when the switch away from it is done.
+/// interrupt handlers and on several CPUs at once, and must not block; the only locks that they may
+/// wait for are [`cpu::IrqMutex`]es of their own.
+///
+/// A task that stays runnable when it gives up a CPU is put in a queue while that CPU is still on its
+/// stack, and so is for that CPU alone as long as [`Task::is_on_cpu`]: [`SchedulingPolicy::steal`]
+/// leaves it.
+///
+/// A [`Runnable`] that is dropped is queued again at a timer tick. Time is in ticks of the time-stamp
+/// counter.
 pub trait SchedulingPolicy: Send + Sync {
     /// The policy's name.
     fn name(&self) -> &'static str;
 
-    /// Takes a task that has become runnable; `cpu` is the one that says so. Answers with the CPU
-    /// that is to run it, which is told if it idles.
-    ///
-    /// # Errors
-    ///
-    /// Gives the task back when it is in a queue already.
-    fn enqueue(&self, cpu: CpuId, task: Arc<Task>, reason: Reason) -> Result<CpuId, Arc<Task>>;
+    /// Takes a task that has become runnable; `cpu` is the one that says so.
+    fn enqueue(&self, cpu: CpuId, task: Runnable, reason: Reason) -> Placed;
 
-    /// Gives up the task that `cpu` is to run next; `None` when there is none, or none that should
-    /// take the place of the one that `cpu` runs.
-    fn pick(&self, cpu: CpuId) -> Option<Arc<Task>>;
+    /// Takes the task that `cpu` runs and that could go on, and gives up the one that is to run now,
+    /// which may be the same. With `None` the CPU idles.
+    fn exchange(&self, cpu: CpuId, running: Runnable, turn: Turn) -> Option<Runnable>;
+
+    /// Gives up the task that `cpu` is to run next; `None` when there is none. The one that it ran
+    /// before is `left`, unless it idled; that task does not go on.
+    fn pick(&self, cpu: CpuId, left: Option<Left<'_>>) -> Option<Runnable>;
 
     /// Gives up a task that waits for another CPU, because `cpu` would idle otherwise.
-    fn steal(&self, cpu: CpuId) -> Option<Arc<Task>> {
+    fn steal(&self, cpu: CpuId) -> Option<Runnable> {
         let _ = cpu;
         None
     }
 
-    /// Says at a timer tick whether the running task has had its share.
-    fn tick(&self, cpu: CpuId, running: &Task) -> Answer;
+    /// Says at a timer tick whether the running task, which has run for `ran` ticks of the time-stamp
+    /// counter, has had its share.
+    fn tick(&self, cpu: CpuId, running: &Task, ran: u64) -> Answer;
+
+    /// Gives up any task that waits for `cpu`, because another policy takes over. All other CPUs stand
+    /// still, and none of them is inside this policy.
+    fn give_up(&self, cpu: CpuId) -> Option<Runnable>;
 }
 
-/// Why a task has become runnable.
+/// Why a task has become runnable, or has given up a CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Reason {
     /// It is new.
-    New = 1,
+    New,
     /// It was blocked and has been woken.
     Woken,
     /// It gave up the CPU of its own will.
     Yielded,
     /// It was preempted.
     Preempted,
+    /// It waited for this CPU in a queue of the policy that was in charge before.
+    Moved,
 }
 
-impl Reason {
-    pub(crate) const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::New),
-            2 => Some(Self::Woken),
-            3 => Some(Self::Yielded),
-            4 => Some(Self::Preempted),
-            _ => None,
-        }
-    }
+/// What a policy has done with a task that has become runnable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The CPU that is to run it, which is told if it idles.
+    pub cpu: CpuId,
+    /// Whether it should run at once, instead of what that CPU runs.
+    pub preempts: bool,
+}
+
+/// The turn of a task that gives up a CPU and could go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Why it gives it up: [`Reason::Yielded`] or [`Reason::Preempted`].
+    pub reason: Reason,
+    /// For how long it ran since it got the CPU, or since the last exchange that it came out of itself.
+    pub ran: u64,
+}
+
+/// A task that has left a CPU and does not go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Left<'a> {
+    /// The task.
+    pub task: &'a Task,
+    /// For how long it ran, as in [`Turn::ran`].
+    pub ran: u64,
 }
 
 /// A policy's answer to a timer tick.
@@ -75,173 +101,119 @@ pub enum Answer {
     Preempt,
 }
 
-/// Why a policy could not be registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PolicyError {
-    /// A policy of this name is in use already.
-    InUse {
-        /// Its name.
-        name: &'static str,
-    },
-    /// There have been too many different ones.
-    TooMany,
-}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InUse { name } => write!(f, "scheduling policy \"{name}\" is in use already"),
-            Self::TooMany => write!(
-                f,
-                "there have been {MOST_POLICIES} scheduling policies already"
-            ),
-        }
-    }
-}
-
-impl core::error::Error for PolicyError {}
-
 /// How many wrong answers in a row are looked at before the CPU idles.
 const MAX_WRONG_ANSWERS: u32 = 16;
-
-/// How many different policies can be registered between two starts of the system.
-const MOST_POLICIES: usize = 16;
-
-/// No policy yet, as an index.
-const NO_POLICY: usize = usize::MAX;
-
-/// The policies that were ever registered; one that comes back has its old place.
-#[used]
-static POLICIES: [Once<&'static dyn SchedulingPolicy>; MOST_POLICIES] =
-    [const { Once::new() }; MOST_POLICIES];
-
-/// Which one is in charge. Read at every switch, so without a lock.
-#[used]
-static IN_CHARGE: AtomicUsize = AtomicUsize::new(NO_POLICY);
-
-/// One registration at a time.
-#[used]
-static REGISTERING: IrqMutex<()> = IrqMutex::new(());
-
-/// Tasks that became runnable before there was a policy.
-#[used]
-static UNCLAIMED: IrqMutex<RunQueue> = IrqMutex::new(RunQueue::new());
 
 #[used]
 static REJECTED: AtomicU64 = AtomicU64::new(0);
 
-fn current() -> Option<&'static dyn SchedulingPolicy> {
-    policy(IN_CHARGE.load(Ordering::Acquire))
-}
-
-fn policy(index: usize) -> Option<&'static dyn SchedulingPolicy> {
-    POLICIES.get(index)?.get().copied()
-}
-
-/// Puts `policy` in charge; the tasks in the queues of the one before move over.
-///
-/// # Errors
-///
-/// When a policy of this name is in charge already, or there have been too many.
-pub fn register_policy(policy: &'static dyn SchedulingPolicy) -> Result<(), PolicyError> {
-    let name = policy.name();
-    let _one = REGISTERING.lock();
-    if current().is_some_and(|before| before.name() == name) {
-        return Err(PolicyError::InUse { name });
-    }
-    let place = POLICIES
-        .iter()
-        .position(|place| place.call_once(|| policy).name() == name)
-        .ok_or(PolicyError::TooMany)?;
-    let before = IN_CHARGE.swap(place, Ordering::SeqCst);
-    move_over(before);
-    Ok(())
-}
-
-/// Hands all that waits in the queues of a policy that is not in charge to the one that is.
-fn move_over(index: usize) {
-    let left = || match policy(index) {
-        Some(policy) => (0..u64::BITS)
-            .map(CpuId)
-            .find_map(|cpu| policy.pick(cpu).or_else(|| policy.steal(cpu))),
-        None => UNCLAIMED.lock().pop_front(),
-    };
-    while let Some(task) = left() {
-        enqueue(task, Reason::New);
-    }
-}
-
-/// The name of the policy in charge.
-#[must_use]
-pub fn policy_name() -> Option<&'static str> {
-    current().map(SchedulingPolicy::name)
-}
-
-/// How many of the policy's answers named a task that could not run.
+/// How many tasks the policies have dropped, or given to a CPU while another one was on their stacks.
 #[must_use]
 pub fn rejected_answers() -> u64 {
     REJECTED.load(Ordering::Relaxed)
 }
 
-/// Hands a runnable task to the policy, and tells the CPU that is to run it if that idles.
-pub(crate) fn enqueue(task: Arc<Task>, reason: Reason) {
-    if task.kind == Kind::Idle {
-        return;
-    }
-    let _off = cpu::InterruptsOff::new();
-    let index = IN_CHARGE.load(Ordering::SeqCst);
+/// Hands a runnable task to the policy, and tells the CPU that is to run it if that idles or runs
+/// something that matters less.
+pub(crate) fn enqueue(task: Runnable, reason: Reason) {
+    let off = cpu::InterruptsOff::new();
+    let share = per_cpu::this();
     let cpu = cpu::current_cpu();
-    let answer = match policy(index) {
-        Some(policy) => policy.enqueue(cpu, task, reason),
-        None => UNCLAIMED.lock().push_back(task).map(|()| cpu),
-    };
-    match answer {
-        Ok(cpu) => per_cpu::wake_if_idle(cpu),
-        Err(_) => {
-            REJECTED.fetch_add(1, Ordering::Relaxed);
-        }
+    let placed = policies::call(share, |policy| policy.enqueue(cpu, task, reason));
+    if placed.preempts || per_cpu::idle_cpus().contains(placed.cpu) {
+        cpu::reschedule(placed.cpu);
     }
-    // A policy that lost its charge meanwhile may have been emptied before the task came.
-    if IN_CHARGE.load(Ordering::SeqCst) != index {
-        move_over(index);
+    // An interrupt's end would look at the request; where there is none, this is the place.
+    if placed.preempts && placed.cpu == cpu && off.were_enabled() {
+        schedule::preempt_here();
     }
 }
 
-/// The task that this CPU is to run next, in state [`State::Running`]; `None` when there is none.
+fn reject() {
+    REJECTED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The task that this CPU is to run next, after `left`, or from the idle task; `None` when the policy
+/// names none.
 ///
 /// Interrupts must be off.
-pub(crate) fn pick() -> Option<Arc<Task>> {
-    let cpu = cpu::current_cpu();
-    first_runnable(|| match current() {
-        Some(policy) => policy.pick(cpu),
-        None => UNCLAIMED.lock().pop_front(),
-    })
+pub(crate) fn pick(share: &PerCpu, cpu: CpuId, left: Option<Left<'_>>) -> Option<Runnable> {
+    let mut left = left;
+    first_that_can_run(|| policies::call(share, |policy| policy.pick(cpu, left.take())))
 }
 
 /// As [`pick`], from what waits for other CPUs.
-pub(crate) fn steal() -> Option<Arc<Task>> {
+pub(crate) fn steal(share: &PerCpu, cpu: CpuId) -> Option<Runnable> {
     if cpu::alone() {
         return None;
     }
-    let cpu = cpu::current_cpu();
-    first_runnable(|| current()?.steal(cpu))
+    first_that_can_run(|| policies::call(share, |policy| policy.steal(cpu)))
 }
 
-fn first_runnable(answer: impl Fn() -> Option<Arc<Task>>) -> Option<Arc<Task>> {
+#[inline]
+fn first_that_can_run(mut answer: impl FnMut() -> Option<Runnable>) -> Option<Runnable> {
     for _ in 0..MAX_WRONG_ANSWERS {
-        let answer = answer()?;
-        // Only this change of state gives a task to a CPU, so no answer can make two CPUs run one
-        // task, or run one that is blocked or has ended.
-        if answer.kind != Kind::Idle && answer.change_state(State::Runnable, State::Running) {
-            return Some(answer);
+        let task = answer()?;
+        if can_run_here(&task) {
+            return Some(task);
         }
-        REJECTED.fetch_add(1, Ordering::Relaxed);
+        // Dropping it keeps it until its stack has been left.
     }
     None
 }
 
+/// Whether no other CPU is on the task's stack. Waiting until none is could be for ever, if that CPU
+/// waited for this one.
+#[inline]
+pub(crate) fn can_run_here(task: &Runnable) -> bool {
+    !task.is_on_cpu() || core::ptr::eq(task.as_ptr(), per_cpu::current_raw())
+}
+
+/// Tasks that a policy has dropped, or has given to one CPU while another one was still on their stacks.
+#[used]
+static STRAYS: IrqMutex<RunQueue> = IrqMutex::new(RunQueue::new());
+
+/// Whether there are any.
+#[used]
+static STRAYED: AtomicBool = AtomicBool::new(false);
+
+/// Keeps a task that would be lost.
+pub(crate) fn keep_stray(task: Runnable) {
+    reject();
+    STRAYS.lock().push_back(task);
+    STRAYED.store(true, Ordering::SeqCst);
+}
+
+/// Takes `task`, which goes on, from among the strays; its reference is the CPU's again.
+pub(crate) fn take_out_of_strays(task: &Task) {
+    let stray = STRAYS.lock().take_first(|stray| core::ptr::eq(stray, task));
+    if let Some(stray) = stray {
+        stray.into_raw();
+    }
+}
+
+/// Puts strays back in a queue; at a timer tick.
+#[inline]
+pub(crate) fn requeue_strays() {
+    if STRAYED.load(Ordering::Relaxed) {
+        requeue_all_strays();
+    }
+}
+
+#[cold]
+fn requeue_all_strays() {
+    STRAYED.store(false, Ordering::SeqCst);
+    let mut strays = core::mem::take(&mut *STRAYS.lock());
+    while let Some(task) = strays.pop_front() {
+        // One whose stack is in use strays on.
+        if !task.is_on_cpu() {
+            enqueue(task, Reason::Woken);
+        }
+    }
+}
+
 /// Whether the policy wants another task at this tick.
-pub(crate) fn tick(running: &Task) -> bool {
-    let answer = current().map(|policy| policy.tick(cpu::current_cpu(), running));
-    answer.is_some_and(|answer| answer == Answer::Preempt)
+pub(crate) fn tick(share: &PerCpu, running: &Task, ran: u64) -> bool {
+    let cpu = cpu::current_cpu();
+    policies::call(share, |policy| policy.tick(cpu, running, ran)) == Answer::Preempt
 }

@@ -8,7 +8,6 @@ use crate::Task;
 use alloc::sync::Arc;
 use intrusive_collections::{LinkedList, LinkedListAtomicLink, intrusive_adapter};
 
-intrusive_adapter!(RunLink = Arc<Task>: Task { run_link => LinkedListAtomicLink });
 intrusive_adapter!(WaitLink = Arc<Task>: Task { wait_link => LinkedListAtomicLink });
 intrusive_adapter!(TimerLink = Arc<Task>: Task { timer_link => LinkedListAtomicLink });
 intrusive_adapter!(TableLink = Arc<Task>: Task { table_link => LinkedListAtomicLink });
@@ -42,21 +41,6 @@ macro_rules! queue {
                 Ok(())
             }
 
-            /// Takes `task` out; `None` when it is not in this queue.
-            $vis fn remove(&mut self, task: &Task) -> Option<Arc<Task>> {
-                if !task.$link.is_linked() {
-                    return None;
-                }
-                let mut cursor = self.list.front_mut();
-                while let Some(found) = cursor.get() {
-                    if found.id() == task.id() {
-                        return cursor.remove();
-                    }
-                    cursor.move_next();
-                }
-                None
-            }
-
             /// The tasks in order.
             $vis fn iter(&self) -> impl Iterator<Item = &Task> {
                 self.list.iter()
@@ -72,6 +56,21 @@ macro_rules! first_in_first_out {
             /// Takes the first task out.
             pub fn pop_front(&mut self) -> Option<Arc<Task>> {
                 self.list.pop_front()
+            }
+
+            /// Takes `task` out; `None` when it is not in this queue.
+            pub fn remove(&mut self, task: &Task) -> Option<Arc<Task>> {
+                if !task.wait_link.is_linked() {
+                    return None;
+                }
+                let mut cursor = self.list.front_mut();
+                while let Some(found) = cursor.get() {
+                    if core::ptr::eq(found, task) {
+                        return cursor.remove();
+                    }
+                    cursor.move_next();
+                }
+                None
             }
 
             /// Takes the first task out that is `wanted`.
@@ -93,13 +92,6 @@ macro_rules! first_in_first_out {
 }
 
 queue!(
-    /// A queue of runnable tasks, for a scheduling policy.
-    pub RunQueue,
-    RunLink,
-    run_link
-);
-first_in_first_out!(RunQueue);
-queue!(
     /// A queue of tasks that wait for something.
     pub WaitList,
     WaitLink,
@@ -112,6 +104,18 @@ queue!(
     TableLink,
     table_link
 );
+
+impl Table {
+    /// Takes `task` out without a look at the others; `None` when it is not in.
+    pub(crate) fn take_out(&mut self, task: &Task) -> Option<Arc<Task>> {
+        if !task.table_link.is_linked() {
+            return None;
+        }
+        // SAFETY: this is the only queue that uses the link, and the task is linked.
+        let mut cursor = unsafe { self.list.cursor_mut_from_ptr(task) };
+        cursor.remove()
+    }
+}
 
 /// Sleeping tasks, the earliest deadline first.
 #[derive(Default)]
@@ -167,36 +171,37 @@ impl TimerQueue {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{
-        NullStreams, State, TaskId,
+        Priority, State, TaskId,
         task::{Kind, Parts},
     };
-    use alloc::{string::String, vec::Vec};
+    use alloc::vec::Vec;
     use core::sync::atomic::Ordering;
     use cpu::CpuSet;
     use handover::VirtualRange;
 
-    fn task(id: u64) -> Arc<Task> {
+    pub(crate) fn task(id: u64) -> Arc<Task> {
         Arc::new(Task::new(Parts {
             id: TaskId(id),
-            name: String::new(),
-            component: String::new(),
+            name: "".into(),
+            component: "".into(),
             kind: Kind::Ordinary,
             cpus: CpuSet::ALL,
+            priority: Priority::NORMAL,
             state: State::Runnable,
             stack_range: VirtualRange::default(),
             stack: None,
             saved_stack_pointer: 0,
             body: None,
-            streams: Arc::new(NullStreams),
+            streams: None,
         }))
     }
 
     #[test]
     fn gives_tasks_in_the_order_in_which_they_came() {
-        let mut queue = RunQueue::new();
+        let mut queue = WaitList::new();
         for id in 0..5 {
             assert!(queue.push_back(task(id)).is_ok());
         }
@@ -209,19 +214,19 @@ mod tests {
 
     #[test]
     fn refuses_a_task_that_is_in_a_queue_of_the_kind() {
-        let (mut one, mut other) = (RunQueue::new(), RunQueue::new());
-        let mut waiting = WaitList::new();
+        let (mut one, mut other) = (WaitList::new(), WaitList::new());
+        let mut table = Table::new();
         let task = task(1);
         assert!(one.push_back(Arc::clone(&task)).is_ok());
         assert!(one.push_back(Arc::clone(&task)).is_err());
         assert!(other.push_back(Arc::clone(&task)).is_err());
         assert!(
-            waiting.push_back(Arc::clone(&task)).is_ok(),
+            table.push_back(Arc::clone(&task)).is_ok(),
             "another kind has its own link"
         );
         assert_eq!(Arc::strong_count(&task), 3);
         one.pop_front();
-        waiting.pop_front();
+        drop(table.take_out(&task));
         assert!(other.push_back(Arc::clone(&task)).is_ok());
         drop(other);
         assert_eq!(

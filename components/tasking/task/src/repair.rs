@@ -5,7 +5,7 @@
 //! been unwound, to make it a running task like any other.
 
 use crate::{
-    Failure, State, Task, hooks, info, per_cpu,
+    Failure, RunQueue, Runnable, State, Task, hooks, info, per_cpu, policies,
     policy::{self, Reason},
     schedule,
     task::Kind,
@@ -13,7 +13,7 @@ use crate::{
 };
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
-use cpu::InterruptsOff;
+use cpu::{CpuId, InterruptsOff, MAX_CPUS};
 use handover::VirtualRange;
 use interrupts::Room;
 
@@ -48,22 +48,51 @@ fn is_on_stack(task: &Task, address: u64) -> bool {
 /// a switch between two: then the switch is taken back. Interrupts must be off. For the faults' handler.
 pub fn settle_switch(stack_pointer: u64) {
     let on_own = with_current(|task| is_on_stack(task, stack_pointer)).unwrap_or(true);
-    if on_own || !per_cpu::previous_matches(|task| is_on_stack(task, stack_pointer)) {
-        return;
-    }
-    let Some((previous, _)) = per_cpu::take_previous() else {
+    let leaving = cpu::leaving_task();
+    // SAFETY: the word is 0, or the address of the task that this CPU is leaving, which is kept until it
+    // has.
+    let previous = unsafe { ((leaving & !schedule::LEFT_ALONE) as *const Task).as_ref() };
+    let Some(previous) = previous.filter(|task| !on_own && is_on_stack(task, stack_pointer)) else {
         return;
     };
+    cpu::set_leaving_task(0);
+    if leaving & schedule::LEFT_ALONE == 0 {
+        take_out(previous);
+    }
     previous.set_state(State::Running);
     per_cpu::set_idling(previous.kind == Kind::Idle);
-    let Some(next) = per_cpu::set_current(previous) else {
-        return;
-    };
+    let next = per_cpu::current_raw();
+    cpu::set_current_task(core::ptr::from_ref(previous) as usize);
+    // SAFETY: the reference was this CPU's, which does not run the task now.
+    let next = unsafe { Arc::from_raw(next) };
     next.on_cpu.store(false, Ordering::Release);
     if next.kind != Kind::Idle {
         next.set_state(State::Runnable);
-        policy::enqueue(next, Reason::Preempted);
+        // SAFETY: the task had been picked by this CPU alone, and is runnable again.
+        policy::enqueue(unsafe { Runnable::new(next) }, Reason::Woken);
     }
+}
+
+/// Takes the right to let `task` run out of the queue that it is in, because it goes on instead. The
+/// reference that came with it is the CPU's again.
+fn take_out(task: &Task) {
+    let share = per_cpu::this();
+    let mut others = RunQueue::new();
+    for cpu in (0..).map(CpuId).take(MAX_CPUS) {
+        while task.run_link.is_queued()
+            && let Some(waiting) = policies::call(share, |policy| policy.give_up(cpu))
+        {
+            if core::ptr::eq(waiting.as_ptr(), task) {
+                waiting.into_raw(); // The CPU's reference again.
+            } else {
+                others.push_back(waiting);
+            }
+        }
+        while let Some(other) = others.pop_front() {
+            policies::call(share, |policy| policy.enqueue(cpu, other, Reason::Moved));
+        }
+    }
+    policy::take_out_of_strays(task);
 }
 
 /// Makes the current task, which has just been unwound from anywhere, a running task like any other.
@@ -73,7 +102,13 @@ pub fn settle() {
     cpu::local().exception_depth.store(0, Ordering::Relaxed);
     cpu::holds_no_lock();
     cpu::leave_rendezvous();
+    per_cpu::this()
+        .inside_policy
+        .store(false, Ordering::Relaxed);
     with_current(|task| {
+        if task.run_link.is_queued() {
+            take_out(task);
+        }
         if task.state() != State::Running {
             task.set_state(State::Running);
             task.queue_later.store(false, Ordering::SeqCst);
@@ -120,7 +155,7 @@ pub fn requeue_lost(candidates: &mut [Option<crate::TaskId>]) -> usize {
     let is_lost = |task: &Task| {
         task.state() == State::Runnable
             && !task.is_on_cpu()
-            && !task.run_link.is_linked()
+            && !task.run_link.is_queued()
             && task.kind != Kind::Idle
     };
     let mut requeued = 0;
@@ -133,7 +168,9 @@ pub fn requeue_lost(candidates: &mut [Option<crate::TaskId>]) -> usize {
         }
         let _off = InterruptsOff::new();
         if is_lost(&task) {
-            policy::enqueue(Arc::clone(&task), Reason::Woken);
+            // SAFETY: the task is runnable, no CPU is on it, and it was in no queue at two looks that lie
+            // far apart, so whoever had this right has lost it.
+            policy::enqueue(unsafe { Runnable::new(Arc::clone(&task)) }, Reason::Woken);
             requeued += 1;
         }
     }

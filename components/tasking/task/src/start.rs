@@ -1,10 +1,10 @@
 //! The first tasks.
 
 use crate::{
-    NullStreams, State, Task, builder, cpu_start, ending, info, per_cpu, repair, schedule,
+    Priority, State, Task, builder, cpu_start, ending, info, per_cpu, policies, repair, schedule,
     task::{Kind, Parts},
 };
-use alloc::{string::String, sync::Arc};
+use alloc::sync::Arc;
 use component::{Handover, StartError};
 use core::sync::atomic::Ordering;
 use cpu::CpuSet;
@@ -12,6 +12,7 @@ use handover::VirtualRange;
 
 /// Makes the flow that calls this the first task, gives it company, and lets interrupts preempt.
 pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
+    policies::register_interface()?;
     adopt_boot_flow(handover.boot_stack);
     let idle = cpu_start::idle_task(cpu::current_cpu(), || {})?;
     idle.give_to_this_cpu();
@@ -26,21 +27,22 @@ pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
 fn adopt_boot_flow(stack_range: VirtualRange) {
     let task = Arc::new(Task::new(Parts {
         id: builder::next_id(),
-        name: String::from("init"),
-        component: String::from("init"),
+        name: "init".into(),
+        component: "init".into(),
         kind: Kind::Essential,
         cpus: CpuSet::ALL,
+        priority: Priority::NORMAL,
         state: State::Running,
         stack_range,
         stack: None,
         saved_stack_pointer: 0,
         body: None,
-        streams: Arc::new(NullStreams),
+        streams: None,
     }));
     info::enter(&task);
     let _off = cpu::InterruptsOff::new();
     per_cpu::this()
         .switched_at
         .store(cpu::timestamp(), Ordering::Relaxed);
-    per_cpu::set_current(task);
+    cpu::set_current_task(Arc::into_raw(task) as usize);
 }

@@ -1,7 +1,10 @@
 //! What a task is.
 
-use crate::{Failure, NullStreams, Streams, WaitList, locks::HeldLocks, policy};
-use alloc::{boxed::Box, string::String, sync::Arc};
+use crate::{
+    Failure, NullStreams, Priority, Runnable, Streams, TaskName, WaitList, locks::HeldLocks,
+    policy, run_queue::RunLink,
+};
+use alloc::{boxed::Box, sync::Arc};
 use core::{
     fmt,
     sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
@@ -69,8 +72,8 @@ pub(crate) type Body = Box<dyn FnOnce() + Send>;
 /// One flow of control.
 pub struct Task {
     pub(crate) id: TaskId,
-    pub(crate) name: String,
-    pub(crate) component: String,
+    pub(crate) name: TaskName,
+    pub(crate) component: Arc<str>,
     pub(crate) kind: Kind,
     cpus: CpuSet,
     state: AtomicU8,
@@ -83,12 +86,16 @@ pub struct Task {
     pub(crate) queue_later: AtomicBool,
     /// The CPU that it last ran on.
     pub(crate) cpu: AtomicU32,
+    priority: AtomicU8,
+    /// The weight of that priority, and its inverse; see [`Task::weight`].
+    weight: AtomicU32,
+    inverse_weight: AtomicU32,
+    /// What the policy in charge keeps of the task.
+    policy_words: [AtomicU64; POLICY_WORDS],
     /// Stack pointer while it does not run.
     pub(crate) saved_stack_pointer: AtomicUsize,
     pub(crate) stack_range: VirtualRange,
     pub(crate) stack: IrqMutex<Option<Stack>>,
-    /// Whether `stack` has been freed.
-    pub(crate) stack_is_free: AtomicBool,
     pub(crate) body: IrqMutex<Option<Body>>,
     pub(crate) cycles: AtomicU64,
     pub(crate) deadline_ns: AtomicU64,
@@ -106,13 +113,20 @@ pub struct Task {
     unwinding: AtomicU32,
     /// The innermost catch; owned by the unwinder.
     catch: AtomicUsize,
-    streams: IrqMutex<Arc<dyn Streams>>,
+    /// None leads nowhere.
+    streams: IrqMutex<Option<Arc<dyn Streams>>>,
     pub(crate) ending: IrqMutex<Ending>,
-    pub(crate) run_link: LinkedListAtomicLink,
+    pub(crate) run_link: RunLink,
     pub(crate) wait_link: LinkedListAtomicLink,
     pub(crate) timer_link: LinkedListAtomicLink,
     pub(crate) table_link: LinkedListAtomicLink,
 }
+
+/// How many words a policy has in each task.
+pub const POLICY_WORDS: usize = 4;
+
+/// Binary digits behind the point of [`Task::inverse_weight`].
+pub const INVERSE_WEIGHT_SHIFT: u32 = 16;
 
 /// What an unwinding changes of a task besides its stack.
 #[derive(Clone, Copy, Debug)]
@@ -140,27 +154,30 @@ pub(crate) struct Ending {
     pub(crate) result: Option<Result<(), Failure>>,
     /// Whether the last switch away from it is over.
     pub(crate) over: bool,
+    /// Whether nobody has a handle any more: then the reaper frees what is left.
+    pub(crate) detached: bool,
     pub(crate) waiters: WaitList,
 }
 
 /// What is needed to make a [`Task`].
 pub(crate) struct Parts {
     pub(crate) id: TaskId,
-    pub(crate) name: String,
-    pub(crate) component: String,
+    pub(crate) name: TaskName,
+    pub(crate) component: Arc<str>,
     pub(crate) kind: Kind,
     pub(crate) cpus: CpuSet,
+    pub(crate) priority: Priority,
     pub(crate) state: State,
     pub(crate) stack_range: VirtualRange,
     pub(crate) stack: Option<Stack>,
     pub(crate) saved_stack_pointer: usize,
     pub(crate) body: Option<Body>,
-    pub(crate) streams: Arc<dyn Streams>,
+    pub(crate) streams: Option<Arc<dyn Streams>>,
 }
 
 impl Task {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self {
+        let task = Self {
             id: parts.id,
             name: parts.name,
             component: parts.component,
@@ -171,9 +188,12 @@ impl Task {
             on_cpu: AtomicBool::new(parts.state == State::Running),
             queue_later: AtomicBool::new(false),
             cpu: AtomicU32::new(0),
+            priority: AtomicU8::new(0),
+            weight: AtomicU32::new(0),
+            inverse_weight: AtomicU32::new(0),
+            policy_words: [const { AtomicU64::new(0) }; POLICY_WORDS],
             saved_stack_pointer: AtomicUsize::new(parts.saved_stack_pointer),
             stack_range: parts.stack_range,
-            stack_is_free: AtomicBool::new(parts.stack.is_none()),
             stack: IrqMutex::new(parts.stack),
             body: IrqMutex::new(parts.body),
             cycles: AtomicU64::new(0),
@@ -188,11 +208,13 @@ impl Task {
             catch: AtomicUsize::new(0),
             streams: IrqMutex::new(parts.streams),
             ending: IrqMutex::new(Ending::default()),
-            run_link: LinkedListAtomicLink::new(),
+            run_link: RunLink::new(),
             wait_link: LinkedListAtomicLink::new(),
             timer_link: LinkedListAtomicLink::new(),
             table_link: LinkedListAtomicLink::new(),
-        }
+        };
+        task.set_priority(parts.priority);
+        task
     }
 
     /// The task's number.
@@ -223,6 +245,21 @@ impl Task {
         self.state.store(state as u8, Ordering::SeqCst);
     }
 
+    /// Changes the state of a task whose only [`Runnable`] the caller has, or takes or gives.
+    #[inline]
+    pub(crate) fn mark(&self, state: State) {
+        // That value goes from one CPU to another under the lock of a queue.
+        self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// Ticks of the time-stamp counter that CPUs have spent in the task, without the turn that it has
+    /// now.
+    #[must_use]
+    #[inline]
+    pub fn cpu_ticks(&self) -> u64 {
+        self.cycles.load(Ordering::Relaxed)
+    }
+
     /// Goes from one state to another if the task is in the first.
     pub(crate) fn change_state(&self, from: State, to: State) -> bool {
         self.state
@@ -234,14 +271,18 @@ impl Task {
     /// once. May be called from an interrupt handler.
     pub fn unblock(self: &Arc<Self>) {
         if self.is_ours_to_queue() {
-            policy::enqueue(Arc::clone(self), policy::Reason::Woken);
+            // SAFETY: the task is runnable, and the caller is the one who is to queue it.
+            let runnable = unsafe { Runnable::new(Arc::clone(self)) };
+            policy::enqueue(runnable, policy::Reason::Woken);
         }
     }
 
     /// As [`Task::unblock`], for who needs its reference no more.
     pub fn wake(self: Arc<Self>) {
         if self.is_ours_to_queue() {
-            policy::enqueue(self, policy::Reason::Woken);
+            // SAFETY: as above.
+            let runnable = unsafe { Runnable::new(self) };
+            policy::enqueue(runnable, policy::Reason::Woken);
         }
     }
 
@@ -250,6 +291,9 @@ impl Task {
     #[inline]
     fn is_ours_to_queue(&self) -> bool {
         self.wake_up.store(true, Ordering::SeqCst);
+        if self.kind == Kind::Idle {
+            return false; // It never waits to be woken, whatever its state says.
+        }
         if !self.change_state(State::Blocked, State::Runnable) {
             return false;
         }
@@ -265,7 +309,9 @@ impl Task {
     /// Puts the task in a queue if that has been left to whoever calls this first.
     pub(crate) fn queue_if_left(self: &Arc<Self>) {
         if self.queue_later.swap(false, Ordering::SeqCst) {
-            policy::enqueue(Arc::clone(self), policy::Reason::Woken);
+            // SAFETY: the task is runnable, and this is the one that has been left to queue it.
+            let runnable = unsafe { Runnable::new(Arc::clone(self)) };
+            policy::enqueue(runnable, policy::Reason::Woken);
         }
     }
 
@@ -313,17 +359,26 @@ impl Task {
     /// Where the task reads from and writes to.
     #[must_use]
     pub fn streams(&self) -> Arc<dyn Streams> {
-        Arc::clone(&self.streams.lock())
+        let streams = self.streams.lock().clone();
+        streams.unwrap_or_else(|| Arc::new(NullStreams))
     }
 
     /// Lets the task read from and write to somewhere else.
     pub fn set_streams(&self, streams: Arc<dyn Streams>) {
-        let before = core::mem::replace(&mut *self.streams.lock(), streams);
-        drop(before); // Not under the lock: the last reference may run anybody's code.
+        self.replace_streams(Some(streams));
     }
 
     pub(crate) fn forget_streams(&self) {
-        self.set_streams(Arc::new(NullStreams));
+        self.replace_streams(None);
+    }
+
+    pub(crate) fn streams_to_inherit(&self) -> Option<Arc<dyn Streams>> {
+        self.streams.lock().clone()
+    }
+
+    fn replace_streams(&self, streams: Option<Arc<dyn Streams>>) {
+        let before = core::mem::replace(&mut *self.streams.lock(), streams);
+        drop(before); // Not under the lock: the last reference may run anybody's code.
     }
 
     /// Whether the task is being unwound.
@@ -396,6 +451,70 @@ impl Task {
     #[must_use]
     pub const fn cpus(&self) -> CpuSet {
         self.cpus
+    }
+
+    /// The CPUs that the task may run on now: of those that take part, the ones that it is bound to, or
+    /// all when none of them takes part.
+    #[must_use]
+    pub fn allowed_cpus(&self) -> CpuSet {
+        let online = cpu::online_cpus();
+        let bound = online.and(self.cpus);
+        if bound.is_empty() { online } else { bound }
+    }
+
+    /// How much the task matters.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        Priority::of_level(self.priority.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+
+    /// Says how much the task matters from now on. A policy may take notice only when the task is next
+    /// put in a queue.
+    pub fn set_priority(&self, priority: Priority) {
+        let weight = priority.weight();
+        self.priority.store(priority.level(), Ordering::Relaxed);
+        self.weight.store(weight, Ordering::Relaxed);
+        let inverse = (Priority::NORMAL.weight() << INVERSE_WEIGHT_SHIFT) / weight;
+        self.inverse_weight.store(inverse, Ordering::Relaxed);
+    }
+
+    /// The weight of the task's priority.
+    #[must_use]
+    #[inline]
+    pub fn weight(&self) -> u32 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    /// By how much time weighs more for this task than for one of normal priority: the normal weight
+    /// divided by its own, with [`INVERSE_WEIGHT_SHIFT`] binary digits behind the point.
+    #[must_use]
+    #[inline]
+    pub fn inverse_weight(&self) -> u32 {
+        self.inverse_weight.load(Ordering::Relaxed)
+    }
+
+    /// A word for the policy in charge, below [`POLICY_WORDS`]. All are 0 when a policy first sees the
+    /// task.
+    #[must_use]
+    #[inline]
+    pub fn policy_word(&self, index: usize) -> u64 {
+        let word = self.policy_words.get(index);
+        word.map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    /// Sets a word of the policy in charge.
+    #[inline]
+    pub fn set_policy_word(&self, index: usize, value: u64) {
+        if let Some(word) = self.policy_words.get(index) {
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Clears the words of the policy that was in charge.
+    pub(crate) fn clear_policy_words(&self) {
+        for index in 0..POLICY_WORDS {
+            self.set_policy_word(index, 0);
+        }
     }
 
     /// The CPU that the task runs on or last ran on.

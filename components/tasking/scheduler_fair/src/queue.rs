@@ -1,0 +1,287 @@
+//! The tasks that wait for one CPU, and its virtual time.
+//!
+//! Virtual time is in ticks of the time-stamp counter as a task of normal weight that has the CPU for
+//! itself would count them.
+
+use task::{CpuQueue, INVERSE_WEIGHT_SHIFT, KeyedQueue, Priority, Runnable, Task};
+
+/// The words that this policy keeps in each task. Its virtual start, while it has a CPU or waits for
+/// one, and else how far that is from the virtual time.
+const START: usize = 0;
+/// Its virtual deadline.
+const DEADLINE: usize = 1;
+/// The weight with which it counts for its CPU; 0 when it does not.
+const WEIGHT: usize = 2;
+/// What it has been charged for, of [`Task::cpu_ticks`].
+const CHARGED: usize = 3;
+
+/// Where virtual time begins: so far from 0 that nothing is ever before 0.
+const BEGIN: u64 = 1 << 48;
+
+/// Slices in the time that is charged at once, and by which a task may be ahead of its share and still
+/// be eligible.
+const GRAINS: u64 = 64;
+const GRACES: u64 = 16;
+
+/// Binary digits behind the point of [`Queue::pace`].
+const PACE_SHIFT: u32 = 32;
+
+/// The tasks that wait for one CPU.
+pub(crate) struct Queue {
+    /// Those that may be eligible, by their deadlines.
+    ready: KeyedQueue<DEADLINE>,
+    /// Those that have been found to be ahead of their share, by their starts.
+    early: KeyedQueue<START>,
+    /// The CPU's virtual time.
+    now: u64,
+    /// The weight of all that wait, and of the one that runs.
+    weight: u64,
+    /// How fast virtual time runs: the normal weight divided by that. 0 when it has to be computed.
+    pace: u64,
+    /// The deadline of the task that was taken out last, and runs.
+    running: u64,
+    length: usize,
+}
+
+/// What `ticks` are worth to the task.
+#[inline]
+fn scaled(task: &Task, ticks: u64) -> u64 {
+    scale(
+        ticks,
+        u64::from(task.inverse_weight()),
+        INVERSE_WEIGHT_SHIFT,
+    )
+}
+
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the time that a task has run fits in a word, and so does 36 times as much"
+)]
+fn scale(ticks: u64, factor: u64, shift: u32) -> u64 {
+    ((u128::from(ticks) * u128::from(factor)) >> shift) as u64
+}
+
+/// The time for which the task has not been charged yet, less the turn that it has now.
+#[inline]
+fn uncharged(task: &Task) -> u64 {
+    task.cpu_ticks().wrapping_sub(task.policy_word(CHARGED))
+}
+
+/// Whether the running task, which has run for `ran` ticks in this turn, has had what its deadline was
+/// for.
+pub(crate) fn slice_is_over(task: &Task, ran: u64) -> bool {
+    let ran = uncharged(task).wrapping_add(ran);
+    task.policy_word(START).wrapping_add(scaled(task, ran)) >= task.policy_word(DEADLINE)
+}
+
+/// Gives the task a deadline for another slice.
+fn renew(task: &Task, slice: u64) {
+    let due = task.policy_word(START).wrapping_add(scaled(task, slice));
+    task.set_policy_word(DEADLINE, due);
+}
+
+impl Queue {
+    /// Lets the task pay for what it has run.
+    #[cold]
+    fn charge(&mut self, task: &Task, slice: u64) {
+        if task.policy_word(WEIGHT) == 0 {
+            // Another policy let it run.
+            self.count_in(task);
+            task.set_policy_word(CHARGED, task.cpu_ticks());
+            task.set_policy_word(START, self.now);
+        }
+        let ran = uncharged(task);
+        task.set_policy_word(CHARGED, task.cpu_ticks());
+        if self.pace == 0 {
+            let normal = u64::from(Priority::NORMAL.weight()) << PACE_SHIFT;
+            self.pace = normal.checked_div(self.weight).unwrap_or(normal).max(1);
+        }
+        self.now = self.now.wrapping_add(scale(ran, self.pace, PACE_SHIFT));
+        let start = task.policy_word(START).max(self.now - slice);
+        task.set_policy_word(START, start.wrapping_add(scaled(task, ran)));
+        // Yields since the last time have moved the deadline, by more than they were worth together.
+        let due = task.policy_word(START).wrapping_add(scaled(task, slice));
+        if task.policy_word(DEADLINE) > due {
+            task.set_policy_word(DEADLINE, due);
+        }
+    }
+
+    /// Lets a task that leaves remember only how far it is from the virtual time.
+    pub(crate) fn forget(&mut self, task: &Task, slice: u64) {
+        if uncharged(task) >= slice / GRAINS || task.policy_word(WEIGHT) == 0 {
+            self.charge(task, slice);
+        }
+        self.count_out(task);
+    }
+
+    /// The other way: for a task that comes.
+    pub(crate) fn adopt(&mut self, task: &Task, slice: u64) {
+        let distance = task.policy_word(START).cast_signed();
+        let most = slice.cast_signed();
+        // Nobody saves up more than a slice, and what anybody can be ahead is limited, too: the virtual
+        // time of a CPU may stand still while nothing runs there.
+        let distance = distance.clamp(-most, most.saturating_mul(64));
+        let start = self.now.wrapping_add_signed(distance);
+        task.set_policy_word(START, start);
+        renew(task, slice);
+        self.count_in(task);
+    }
+
+    fn count_in(&mut self, task: &Task) {
+        let weight = u64::from(task.weight());
+        task.set_policy_word(WEIGHT, weight);
+        self.weight += weight;
+        self.pace = 0;
+    }
+
+    fn count_out(&mut self, task: &Task) {
+        let start = task.policy_word(START).wrapping_sub(self.now);
+        task.set_policy_word(START, start);
+        self.weight -= task.policy_word(WEIGHT).min(self.weight);
+        task.set_policy_word(WEIGHT, 0);
+        self.pace = 0;
+    }
+
+    /// Adds a task that was blocked, or is new. Whether it should run before the one that runs.
+    pub(crate) fn push_new(&mut self, task: Runnable, slice: u64) -> bool {
+        // One that a fault took off its CPU half way counts already.
+        if task.policy_word(WEIGHT) == 0 {
+            self.adopt(&task, slice);
+        }
+        // Time that the running one has had since it was charged is not counted, which favours it: a
+        // task of equal weight does not preempt, one of greater weight does.
+        let preempts = task.policy_word(DEADLINE) < self.running;
+        self.push(task);
+        preempts
+    }
+
+    #[inline]
+    fn push(&mut self, task: Runnable) {
+        self.ready.push(task);
+        self.length += 1;
+    }
+
+    /// Takes the best task out after `running` has been put in.
+    pub(crate) fn exchange_for_best(&mut self, running: Runnable, slice: u64) -> Option<Runnable> {
+        self.charge(&running, slice);
+        if running.policy_word(START) >= running.policy_word(DEADLINE) {
+            renew(&running, slice);
+        }
+        if self.length == 0 {
+            return Some(running);
+        }
+        self.ready.push(running);
+        self.take_best(slice)
+    }
+
+    /// Takes the best of the others out, if there is one, and puts `running` in.
+    #[inline]
+    pub(crate) fn exchange_for_another(
+        &mut self,
+        running: Runnable,
+        slice: u64,
+    ) -> Option<Runnable> {
+        let Some(next) = self.take_best(slice) else {
+            return Some(running);
+        };
+        if uncharged(&running) >= slice / GRAINS {
+            self.charge(&running, slice);
+        }
+        // It gives up its turn: the next one of its own is a slice later.
+        let deadline = running.policy_word(DEADLINE).wrapping_add(slice);
+        running.set_policy_word(DEADLINE, deadline);
+        self.ready.push(running);
+        Some(next)
+    }
+
+    /// As [`Queue::take_best`], when one task less waits afterwards.
+    pub(crate) fn pop_best(&mut self, slice: u64) -> Option<Runnable> {
+        let task = self.take_best(slice)?;
+        self.length -= 1;
+        Some(task)
+    }
+
+    /// Takes out the task that should run.
+    #[inline]
+    fn take_best(&mut self, slice: u64) -> Option<Runnable> {
+        let eligible = self.now.wrapping_add(slice / GRACES);
+        let first = self.ready.first();
+        if self.early.is_empty() && first.is_some_and(|it| it.policy_word(START) <= eligible) {
+            let task = self.ready.pop()?;
+            self.running = task.policy_word(DEADLINE);
+            return Some(task);
+        }
+        self.sort_and_take(eligible)
+    }
+
+    /// As [`Queue::take_best`], when tasks are ahead of their share.
+    #[cold]
+    #[inline(never)]
+    fn sort_and_take(&mut self, eligible: u64) -> Option<Runnable> {
+        loop {
+            self.admit(eligible);
+            match self.ready.pop() {
+                Some(task) if task.policy_word(START) <= eligible => {
+                    self.running = task.policy_word(DEADLINE);
+                    return Some(task);
+                }
+                Some(task) => self.early.push(task),
+                // All have had their share, so the next one's turn has come.
+                None => {
+                    let task = self.early.pop()?;
+                    self.now = self.now.max(task.policy_word(START));
+                    self.running = task.policy_word(DEADLINE);
+                    return Some(task);
+                }
+            }
+        }
+    }
+
+    /// Lets those compete whose start has come.
+    fn admit(&mut self, eligible: u64) {
+        let has_come = |first: &Task| first.policy_word(START) <= eligible;
+        while self.early.first().is_some_and(has_come) {
+            if let Some(task) = self.early.pop() {
+                self.ready.push(task);
+            }
+        }
+    }
+
+    /// Takes out any task.
+    pub(crate) fn pop_any(&mut self) -> Option<Runnable> {
+        let task = self.ready.pop().or_else(|| self.early.pop())?;
+        self.length -= 1;
+        self.count_out(&task);
+        Some(task)
+    }
+}
+
+impl CpuQueue for Queue {
+    const EMPTY: Self = Self {
+        ready: KeyedQueue::new(),
+        early: KeyedQueue::new(),
+        now: BEGIN,
+        weight: 0,
+        pace: 0,
+        running: u64::MAX,
+        length: 0,
+    };
+
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    fn take_first(&mut self, wanted: impl Fn(&Task) -> bool) -> Option<Runnable> {
+        let task = self.ready.take_first(&wanted);
+        let task = task.or_else(|| self.early.take_first(&wanted))?;
+        self.length -= 1;
+        self.count_out(&task);
+        Some(task)
+    }
+
+    fn push_moved(&mut self, task: Runnable) {
+        self.adopt(&task, crate::slice());
+        self.push(task);
+    }
+}
