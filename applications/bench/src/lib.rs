@@ -64,6 +64,16 @@ const OPERATIONS: &[Operation] = &[
         measure: tasks::yield_now,
     },
     Operation {
+        name: "sleeping-task",
+        summary: "bytes of memory that a task takes which sleeps",
+        measure: tasks::sleeping_task,
+    },
+    Operation {
+        name: "tick",
+        summary: "timer interrupt, with what the tick does",
+        measure: tasks::tick,
+    },
+    Operation {
         name: "spawn",
         summary: "spawn a task, run it, let it end, join it",
         measure: tasks::spawn,
@@ -187,6 +197,13 @@ fn main(arguments: &Arguments) -> ExitCode {
 }
 
 fn describe(operation: &Operation, cost: Cost) -> Json {
+    if cost.is_bytes() {
+        return Json::object([
+            ("name", operation.name.into()),
+            ("bytes", cost.ticks().into()),
+            ("summary", operation.summary.into()),
+        ]);
+    }
     Json::object([
         ("name", operation.name.into()),
         ("ticks", cost.ticks().into()),

@@ -16,14 +16,31 @@ pub(crate) struct Cost {
     ticks: u64,
     /// Operations in a batch.
     operations: u64,
+    /// Whether these are not ticks but bytes.
+    is_bytes: bool,
 }
 
 impl Cost {
+    /// Bytes of memory, for so many operations together.
+    pub(crate) fn bytes(bytes: u64, operations: u64) -> Self {
+        Self {
+            ticks: bytes,
+            operations,
+            is_bytes: true,
+        }
+    }
+
+    /// Whether it is a number of bytes.
+    pub(crate) fn is_bytes(self) -> bool {
+        self.is_bytes
+    }
+
     /// The cost of one operation that took `ticks`.
     pub(crate) fn of(ticks: u64) -> Self {
         Self {
             ticks,
             operations: 1,
+            is_bytes: false,
         }
     }
 
@@ -46,7 +63,11 @@ pub(crate) fn cost(operations: u64, mut operation: impl FnMut()) -> Cost {
         core::hint::black_box(());
     });
     let ticks = cheapest(operations, &mut operation).saturating_sub(empty);
-    Cost { ticks, operations }
+    Cost {
+        ticks,
+        operations,
+        is_bytes: false,
+    }
 }
 
 /// The same for an operation that may fail.

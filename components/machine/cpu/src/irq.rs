@@ -169,16 +169,24 @@ impl<T: ?Sized> IrqMutex<T> {
     #[track_caller]
     #[inline]
     pub fn lock_bare(&self) -> BareGuard<'_, T> {
+        let value = self.value.try_lock().unwrap_or_else(|| self.wait());
+        self.holder.store(lock_token(), Ordering::Relaxed);
+        BareGuard {
+            holder: &self.holder,
+            value,
+        }
+    }
+
+    #[track_caller]
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) -> SpinMutexGuard<'_, T> {
         loop {
-            if let Some(value) = self.value.try_lock() {
-                self.holder.store(lock_token(), Ordering::Relaxed);
-                return BareGuard {
-                    holder: &self.holder,
-                    value,
-                };
-            }
             self.check_not_ours();
             self.spin();
+            if let Some(value) = self.value.try_lock() {
+                return value;
+            }
         }
     }
 

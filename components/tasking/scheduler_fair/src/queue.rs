@@ -23,6 +23,9 @@ const BEGIN: u64 = 1 << 48;
 const GRAINS: u64 = 64;
 const GRACES: u64 = 16;
 
+/// The longest turn that is charged for, in slices.
+const LONGEST_TURN: u64 = 4;
+
 /// Binary digits behind the point of [`Queue::pace`].
 const PACE_SHIFT: u32 = 32;
 
@@ -91,7 +94,9 @@ impl Queue {
             task.set_policy_word(CHARGED, task.cpu_ticks());
             task.set_policy_word(START, self.now);
         }
-        let ran = uncharged(task);
+        // A tick ends a longer turn while others wait, so what is beyond that is time for which the CPU
+        // stood still, as that of a virtual machine does, and not the task's.
+        let ran = uncharged(task).min(slice.saturating_mul(LONGEST_TURN));
         task.set_policy_word(CHARGED, task.cpu_ticks());
         if self.pace == 0 {
             let normal = u64::from(Priority::NORMAL.weight()) << PACE_SHIFT;
@@ -163,6 +168,7 @@ impl Queue {
     }
 
     /// Takes the best task out after `running` has been put in.
+    #[inline(never)]
     pub(crate) fn exchange_for_best(&mut self, running: Runnable, slice: u64) -> Option<Runnable> {
         self.charge(&running, slice);
         if running.policy_word(START) >= running.policy_word(DEADLINE) {
@@ -250,7 +256,12 @@ impl Queue {
 
     /// Takes out any task.
     pub(crate) fn pop_any(&mut self) -> Option<Runnable> {
-        let task = self.ready.pop().or_else(|| self.early.pop())?;
+        let Some(task) = self.ready.pop().or_else(|| self.early.pop()) else {
+            // The one that runs counts anew when this policy hears of it again.
+            self.weight = 0;
+            self.pace = 0;
+            return None;
+        };
         self.length -= 1;
         self.count_out(&task);
         Some(task)

@@ -19,6 +19,9 @@ use stacks::{Stack, StackError};
 /// Stack of a task that asks for nothing else, in bytes.
 pub const DEFAULT_STACK_SIZE: usize = 64 * 1024;
 
+/// The smallest stack that a task can have, in bytes: a page.
+pub const LEAST_STACK_SIZE: usize = 4096;
+
 #[used]
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
@@ -30,6 +33,13 @@ pub(crate) fn next_id() -> TaskId {
 /// Why a task could not be made.
 #[derive(Debug)]
 pub enum SpawnError {
+    /// The stack asked for is too small to begin on.
+    StackSize {
+        /// The task's name.
+        name: String,
+        /// Bytes asked for.
+        size: usize,
+    },
     /// There is no stack for it.
     Stack {
         /// The task's name.
@@ -42,6 +52,10 @@ pub enum SpawnError {
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::StackSize { name, size } => write!(
+                f,
+                "a stack of {size} bytes for task \"{name}\" is too small; {LEAST_STACK_SIZE} is the least"
+            ),
             Self::Stack { name, error } => write!(f, "no stack for task \"{name}\": {error}"),
         }
     }
@@ -77,7 +91,7 @@ impl Builder {
         }
     }
 
-    /// Gives it a stack of at least `bytes`.
+    /// Gives it a stack of at least `bytes`, which must be [`LEAST_STACK_SIZE`] or more.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = bytes;
         self
@@ -134,6 +148,12 @@ impl Builder {
 
     /// Makes the task and puts it in no queue.
     pub(crate) fn build(self, body: crate::task::Body) -> Result<Arc<Task>, SpawnError> {
+        if self.stack_size < LEAST_STACK_SIZE {
+            return Err(SpawnError::StackSize {
+                name: String::from(&*self.name),
+                size: self.stack_size,
+            });
+        }
         let stack = match Stack::allocate(self.stack_size) {
             Ok(stack) => stack,
             Err(error) => {

@@ -1,6 +1,6 @@
 //! The table of all tasks, and what `ps` shows of them.
 
-use crate::{Priority, State, Task, TaskId, per_cpu, queue::Table};
+use crate::{Priority, State, Task, TaskId, per_cpu, queue::Table, task::Kind};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 use cpu::{CpuId, IrqMutex};
@@ -17,6 +17,8 @@ pub struct TaskInfo {
     pub name: String,
     /// The component for which it works.
     pub component: String,
+    /// Whether it is what its CPU does when nothing else is to be done.
+    pub is_idle: bool,
     /// How much it matters.
     pub priority: Priority,
     /// What it was doing.
@@ -98,6 +100,7 @@ fn look(task: &Task) -> TaskInfo {
         id: task.id(),
         name: task.name().into(),
         component: task.component().into(),
+        is_idle: task.kind == Kind::Idle,
         priority: task.priority(),
         state: task.state(),
         cpu: task.cpu(),

@@ -61,7 +61,7 @@ mod task;
 mod timers;
 mod waiter;
 
-pub use builder::{Builder, DEFAULT_STACK_SIZE, JoinHandle, SpawnError, spawn};
+pub use builder::{Builder, DEFAULT_STACK_SIZE, JoinHandle, LEAST_STACK_SIZE, SpawnError, spawn};
 pub use cpu_queues::{CpuQueue, CpuQueues, QueueGuard};
 pub use cpu_start::{IdleTask, enter, idle_task};
 pub use failure::{Failure, Message};

@@ -258,6 +258,7 @@ impl<const WORD: usize> KeyedQueue<WORD> {
     }
 
     /// Makes one tree of those that lay below the one taken out: in pairs, then all, from the last.
+    #[inline(never)]
     fn join(first: *mut Task) -> *mut Task {
         let mut rest = first;
         let mut pairs = ptr::null_mut();

@@ -29,6 +29,7 @@ pub(crate) const SUITE: Suite = Suite {
             ("symbols_and_resolve_agree", symbols_and_resolve),
             ("resolve_refuses_what_is_no_text", resolve_nothing),
             ("ps_lists_the_tasks", ps),
+            ("top_shows_who_has_the_cpus", top),
             ("kill_ends_a_task", kill),
             ("kill_refuses_what_is_not_there", kill_nobody),
             ("mem_adds_up_and_the_nucleus_is_gone", mem),
@@ -72,11 +73,18 @@ fn help(guest: &mut Guest) -> Verdict {
 fn bench(guest: &mut Guest) -> Verdict {
     let rows = guest.json("bench --json")?;
     let rows = items(&rows)?;
+    let unit = |row: &Value| {
+        if row["name"] == "sleeping-task" {
+            "bytes"
+        } else {
+            "ticks"
+        }
+    };
     ensure(rows.len() >= 12, || format!("{} operations", rows.len()))?;
     for row in rows {
         let fields = [
             ("name", Kind::Text),
-            ("ticks", Kind::Count),
+            (unit(row), Kind::Count),
             ("summary", Kind::Text),
         ];
         has_fields(row, &fields)?;
@@ -324,6 +332,32 @@ fn ps(guest: &mut Guest) -> Verdict {
     find(&list, "name", "shell")
         .and(find(&list, "name", "push"))
         .map(drop)
+}
+
+fn top(guest: &mut Guest) -> Verdict {
+    let looks = guest.run("top --count 2 --interval 200 --json")?;
+    let looks: Vec<&str> = looks.lines().filter(|line| line.starts_with('{')).collect();
+    equal(looks.len(), 2)?;
+    let look: Value = serde_json::from_str(looks[1])
+        .map_err(|error| Failure::Wrong(format!("{error} in {}", looks[1])))?;
+    let cpus = items(&look["cpus"])?;
+    equal(cpus.len(), 1)?;
+    for task in items(&look["tasks"])? {
+        let fields = [
+            ("id", Kind::Count),
+            ("name", Kind::Text),
+            ("component", Kind::Text),
+            ("cpu", Kind::Count),
+            ("priority", Kind::Count),
+            ("idle", Kind::Truth),
+            ("percent", Kind::Any),
+        ];
+        has_fields(task, &fields)?;
+    }
+    contains(&guest.run("top -n 1 -i 50")?, "cpu0 ")?;
+    let (ok, output) = guest.succeeds("top --count none")?;
+    ensure(!ok, || "a count of none was taken".into())?;
+    contains(&output, "'none' is not a number above 0")
 }
 
 fn kill(guest: &mut Guest) -> Verdict {
