@@ -28,6 +28,10 @@ pub struct Component {
     pub rodata: VirtualRange,
     /// Whether others can import from it: not so for an instance of an application.
     pub exported: bool,
+    /// The keys that it exports.
+    pub exports: Vec<Key>,
+    /// Whether another component has ever imported from it, and may know an address in it.
+    pub was_used: bool,
     /// The storage of its statics.
     pub statics: Vec<StaticStorage>,
     /// The stubs of its functions.

@@ -88,14 +88,17 @@ impl Namespace {
             self.check_duplicates(object, None, &[])?;
         }
         let id = self.free_id();
-        if exported {
-            self.export(id, object, layout, placement);
-        }
+        let exports = match exported {
+            true => self.export(id, object, layout, placement),
+            false => Vec::new(),
+        };
         let component = Component {
             name: object.name().to_owned(),
             text: range(placement.text, layout.text.size),
             rodata: range(placement.rodata, layout.rodata.size),
             exported,
+            exports,
+            was_used: false,
             statics: storage(layout, placement),
             stubs: Vec::new(),
             uses: BTreeMap::new(),
@@ -125,6 +128,7 @@ impl Namespace {
         };
         link(object, layout, placement, images, &mut session)?;
         let uses = session.uses;
+        self.note_used(id, &uses);
         self.slot_mut(id).ok_or(LinkError::NoComponent(id.0))?.uses = uses;
         Ok(())
     }
@@ -133,9 +137,7 @@ impl Namespace {
     /// Returns what it was.
     pub fn remove(&mut self, id: ComponentId) -> Option<Component> {
         let component = self.components.get_mut(id.0 as usize)?.take()?;
-        if component.exported {
-            self.exports.retain(|_, export| export.component != id);
-        }
+        self.withdraw(id, &component.exports);
         for stub in &component.stubs {
             if let Some(entry) = self.stubs.get_mut(stub.0 as usize).and_then(Option::take) {
                 self.by_function.remove(&(id, entry.function));
@@ -149,7 +151,7 @@ impl Namespace {
     /// their addresses, so they lead to the old code for ever.
     pub fn retire(&mut self, id: ComponentId) -> Option<Component> {
         let component = self.components.get_mut(id.0 as usize)?.take()?;
-        self.exports.retain(|_, export| export.component != id);
+        self.withdraw(id, &component.exports);
         for stub in &component.stubs {
             if let Some(Some(entry)) = self.stubs.get_mut(stub.0 as usize) {
                 self.by_function.remove(&(id, entry.function));
@@ -183,8 +185,17 @@ impl Namespace {
             .exported;
         if exported {
             self.check_duplicates(object, Some(id), pending)?;
-            self.exports.retain(|_, export| export.component != id);
-            self.export(id, object, layout, placement);
+            let before = core::mem::take(
+                &mut self
+                    .slot_mut(id)
+                    .ok_or(LinkError::NoComponent(id.0))?
+                    .exports,
+            );
+            self.withdraw(id, &before);
+            let exports = self.export(id, object, layout, placement);
+            if let Some(component) = self.slot_mut(id) {
+                component.exports = exports;
+            }
         }
         let mut functions = KeyMap::default();
         for symbol in object.symbols() {
@@ -261,8 +272,28 @@ impl Namespace {
                 *uses.entry(export.component).or_insert(0) += 1;
             }
         }
+        self.note_used(id, &uses);
         if let Some(component) = self.slot_mut(id) {
             component.uses = uses;
+        }
+    }
+
+    /// Notes that `user` knows addresses in others.
+    fn note_used(&mut self, user: ComponentId, uses: &BTreeMap<ComponentId, u32>) {
+        for used in uses.keys().filter(|used| **used != user) {
+            let unknown = self.component(*used).is_some_and(|it| !it.was_used);
+            if unknown && let Some(component) = self.slot_mut(*used) {
+                component.was_used = true;
+            }
+        }
+    }
+
+    /// Takes out what `id` exports under `keys`.
+    fn withdraw(&mut self, id: ComponentId, keys: &[Key]) {
+        for key in keys {
+            if self.exports.get(key).is_some_and(|it| it.component == id) {
+                self.exports.remove(key);
+            }
         }
     }
 
@@ -381,11 +412,13 @@ impl Namespace {
         object: &Object<'_>,
         layout: &Layout<'_>,
         placement: &Placement,
-    ) {
+    ) -> Vec<Key> {
+        let mut keys = Vec::new();
         for symbol in object.exports() {
             let Some(address) = placement.symbol(object, layout, symbol) else {
                 continue;
             };
+            keys.push(symbol.key);
             let weak = symbol.binding == Binding::Weak;
             let export = Export {
                 component,
@@ -400,6 +433,7 @@ impl Namespace {
                 self.exports.insert(symbol.key, export);
             }
         }
+        keys
     }
 
     /// The lowest number that no component has.

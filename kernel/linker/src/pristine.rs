@@ -242,24 +242,18 @@ fn sources(
 fn find_patches(image: &[u8], range: Range<usize>, original: &[u8], patches: &mut Vec<Patch>) {
     let mut at = range.start;
     while at < range.end {
-        let end = range.end.min(at + WORD);
+        let held = image.get(at..range.end).unwrap_or_default();
         let original = original.get(at - range.start..).unwrap_or_default();
-        let held = image.get(at..end).unwrap_or_default();
-        let same = match original.get(..held.len()) {
-            Some(original) => held == original,
-            None if original.is_empty() => held.iter().all(|byte| *byte == 0),
-            None => false,
-        };
-        if same {
-            at = end;
-            continue;
-        }
+        // Whole words first: nearly all are equal.
+        let words = equal_words(held, original) * WORD;
+        let end = held.len().min(words + WORD);
         let byte_of = |index: usize| original.get(index).copied().unwrap_or(0);
-        let different = (0..)
-            .zip(held)
+        let rest = held.get(words..end).unwrap_or_default();
+        let different = (words..)
+            .zip(rest)
             .find_map(|(index, byte)| (*byte != byte_of(index)).then_some(at + index));
         let Some(place) = different else {
-            at = end;
+            at += end;
             continue;
         };
         // The bytes behind what differs are the image's, too, so they are right wherever they lie.
@@ -270,6 +264,21 @@ fn find_patches(image: &[u8], range: Range<usize>, original: &[u8], patches: &mu
         });
         at = place + PATCH;
     }
+}
+
+/// How many words at the front of `held` equal those of `original`, or are zero if there is none.
+fn equal_words(held: &[u8], original: &[u8]) -> usize {
+    let (held, _) = held.as_chunks::<WORD>();
+    let (original, _) = original.as_chunks::<WORD>();
+    let different = if original.is_empty() {
+        held.iter().position(|held| *held != [0; WORD])
+    } else {
+        let mut pairs = held.iter().zip(original);
+        pairs
+            .position(|(held, original)| held != original)
+            .or((held.len() > original.len()).then_some(original.len()))
+    };
+    different.unwrap_or(held.len())
 }
 
 /// Copies what `source` has of the bytes `range` of the image.

@@ -47,7 +47,8 @@ pub(crate) fn load_instance(name: &str, bytes: ObjectBytes) -> Result<ComponentI
 }
 
 /// Takes a component out: calls its stop hook, forgets its exports. Its code stays mapped, since
-/// somebody may hold the address of one of its functions.
+/// somebody may hold the address of one of its functions; unless nobody has ever imported from it and
+/// nothing of it has run: then it is freed.
 ///
 /// # Errors
 ///
@@ -65,6 +66,16 @@ pub fn unload(name: &str) -> Result<(), LoadError> {
         return Err(error);
     }
     let live = guard.live_mut()?;
+    let was_used = live.namespace.component(id).is_none_or(|it| it.was_used);
+    if !was_used && loaded.hooks.is_none() {
+        // Nobody has ever known an address in it, and nothing of it has run.
+        let dropped = take_out(live, &[id]);
+        texts::remove(&loaded);
+        registry::remove(&loaded);
+        drop(guard);
+        drop(dropped);
+        return Ok(());
+    }
     live.namespace.retire(id);
     live.set_loaded(id, None);
     loaded.set_retired(true);

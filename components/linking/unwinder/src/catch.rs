@@ -7,6 +7,7 @@ use crate::{
 };
 use core::{cell::UnsafeCell, ptr, sync::atomic::Ordering};
 use cpu::IrqMutex;
+use handover::layout;
 use interrupts::TrapFrame;
 use stacks::Stack;
 use task::{Failure, Task, TaskId, UnwindState};
@@ -26,6 +27,8 @@ pub(crate) struct Record {
     last_pad: (u64, u64),
     /// The caller of that frame, if the pad has not ended yet.
     after_pad: Option<Cursor>,
+    /// How often the rest of this unwinding was leapt over: a second time shows that it does not land.
+    pub(crate) leaps: u32,
     /// What this unwinding could not drop.
     pub(crate) loss: LossCounts,
     /// What to put back on arrival, because the guards that would have may be among what is lost.
@@ -67,6 +70,7 @@ impl Record {
             pending: None,
             last_pad: (0, 0),
             after_pad: None,
+            leaps: 0,
             loss: LossCounts::default(),
             before: Before {
                 task: task.unwind_state(),
@@ -161,7 +165,8 @@ pub(crate) fn innermost() -> Option<*mut Record> {
     // SAFETY: as above, and the registers are plain words.
     let landing = unsafe { landing.read() };
     let distance = address.checked_sub(landing.stack_pointer())?;
-    let lands = distance <= MOST_BELOW && crate::finder::find(landing.instruction()).is_some();
+    let text = layout::OBJECTS..layout::OBJECTS_END;
+    let lands = distance <= MOST_BELOW && text.contains(&landing.instruction());
     lands.then_some(record)
 }
 

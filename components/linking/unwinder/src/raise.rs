@@ -203,6 +203,10 @@ unsafe extern "C-unwind" fn unwind_pending(frame: *mut TrapFrame) -> ! {
 
 /// Leaves for a catch without running a drop.
 fn leap(record: &mut Record, from: u64, failure: Failure) -> ! {
+    record.leaps += 1;
+    if record.leaps > 1 && own_stack_top().is_some() {
+        give_up(failure);
+    }
     let destination = record.landing.stack_pointer();
     let stack = backtrace::current_bounds().0;
     let from = if stack.contains(from) {
