@@ -103,7 +103,7 @@ impl Queue {
             self.pace = normal.checked_div(self.weight).unwrap_or(normal).max(1);
         }
         self.now = self.now.wrapping_add(scale(ran, self.pace, PACE_SHIFT));
-        let start = task.policy_word(START).max(self.now - slice);
+        let start = task.policy_word(START).max(self.now.saturating_sub(slice));
         task.set_policy_word(START, start.wrapping_add(scaled(task, ran)));
         // Yields since the last time have moved the deadline, by more than they were worth together.
         let due = task.policy_word(START).wrapping_add(scaled(task, slice));
