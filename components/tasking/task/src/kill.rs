@@ -1,8 +1,7 @@
 //! Ending a task from outside.
 //!
 //! A killed task unwinds itself, at a point where nothing of the system's is half done: when it
-//! blocks, yields, sleeps or uses a stream, and, if it loops in an application's own code, at a
-//! timer tick.
+//! blocks, yields, sleeps or uses a stream, and, if it comes to none of these, at a timer tick.
 
 use crate::{Failure, Task, TaskId, find, hooks, task::Kind, with_current};
 use core::{fmt, sync::atomic::Ordering};
@@ -52,11 +51,32 @@ pub(crate) fn due(task: &Task) -> bool {
 /// Chances to come to a safe point that a killed task is given, in interrupts that could preempt it.
 const CHANCES: u32 = 10;
 
-/// Whether `task` is to be unwound from where it was interrupted in an application's own code: it has had
-/// its chances. One that only was between two safe points, maybe inside a library's function that has
-/// been compiled into the application, is not caught half way.
-pub(crate) fn is_overdue(task: &Task) -> bool {
-    due(task) && task.chances.fetch_add(1, Ordering::Relaxed) >= CHANCES
+/// The same in a component's code, where more may be half way.
+const LAST_CHANCES: u32 = 2 * CHANCES;
+
+/// Where a task may be unwound from where it was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    /// Nowhere.
+    No,
+    /// In an application's own code. One that only was between two safe points, maybe inside a library's
+    /// function that has been compiled into the application, is not caught half way.
+    InApplication,
+    /// Anywhere, as by an exception: it loops in a component. It holds no interrupt-safe lock, since those
+    /// keep away the interrupt that this is asked in; what else it holds, its callers' drops release.
+    Anywhere,
+}
+
+/// Whether `task` has had its chances to come to a safe point.
+pub(crate) fn overdue(task: &Task) -> Overdue {
+    if !due(task) {
+        return Overdue::No;
+    }
+    match task.chances.fetch_add(1, Ordering::Relaxed) {
+        LAST_CHANCES.. => Overdue::Anywhere,
+        CHANCES.. => Overdue::InApplication,
+        _ => Overdue::No,
+    }
 }
 
 /// Whether the current task has been killed and should make for a safe point.

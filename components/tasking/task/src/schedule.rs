@@ -1,7 +1,8 @@
 //! Giving up the CPU and getting it back.
 
 use crate::{
-    Left, Reason, Runnable, State, Task, Turn, builder, hooks, kill,
+    Left, Reason, Runnable, State, Task, Turn, builder, hooks,
+    kill::{self, Overdue},
     per_cpu::{self, PerCpu},
     policies, policy, safe_point, switch,
     task::Kind,
@@ -294,10 +295,13 @@ pub(crate) fn preempt(frame: &mut TrapFrame) {
             exchange(Reason::Preempted);
         }
     });
-    // The task has the CPU again. If it was killed while it looped in an application's own code, no
-    // safe point would ever come.
-    let overdue = with_current(|task| kill::is_overdue(task)).unwrap_or(false);
-    if overdue && hooks::is_application_text(frame.rip) {
+    // The task has the CPU again. If it was killed while it looped, no safe point would ever come.
+    let overdue = match with_current(|task| kill::overdue(task)) {
+        None | Some(Overdue::No) => false,
+        Some(Overdue::InApplication) => hooks::is_application_text(frame.rip),
+        Some(Overdue::Anywhere) => true,
+    };
+    if overdue {
         hooks::unwind_interrupted(frame, crate::Failure::Killed);
     }
 }
