@@ -20,13 +20,7 @@ const MACHINE_CHECK: u8 = 18;
 /// function held itself can be taken over once the task has arrived (see `cpu::IrqMutex`).
 pub(crate) fn handle(frame: &mut TrapFrame) {
     let vector = frame.vector();
-    if vector == NON_MASKABLE_INTERRUPT {
-        // Nobody asked for one: it is a sign of failing hardware, or of a person who wants to see
-        // whether the machine still lives. It may have hit anywhere, so it only says so.
-        cpu::emergency_print(format_args!(
-            "\nnon-maskable interrupt at {:#x}\n",
-            frame.rip
-        ));
+    if vector == NON_MASKABLE_INTERRUPT && !is_stuck(frame) {
         return;
     }
     let failure = failure_of(frame);
@@ -61,6 +55,21 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
     if !ends {
         symbol::end_system(&failure_of(frame), Origin::Interrupted(frame), None);
     }
+}
+
+/// Whether a non-maskable interrupt has hit a CPU that would never take another one: it loops with
+/// interrupts off, and what it executes is to end.
+fn is_stuck(frame: &TrapFrame) -> bool {
+    if !clock::has_watchdog() {
+        // Nobody asked for it: it is a sign of failing hardware, or of a person who wants to see whether
+        // the machine still lives. It may have hit anywhere, so it only says so.
+        cpu::emergency_print(format_args!(
+            "\nnon-maskable interrupt at {:#x}\n",
+            frame.rip
+        ));
+        return false;
+    }
+    clock::is_stuck() && !frame.interrupts_enabled()
 }
 
 /// What an exception is as the end of a task.

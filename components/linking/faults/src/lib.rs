@@ -41,6 +41,10 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
     frames::set_reserve_right(may_use_reserve);
     interrupts::set_exception_handler(exception::handle);
     unwinder::set_arrival_listener(record::arrived);
+    if let Err(error) = clock::start_watchdog() {
+        // A machine without the interval timer only lacks the watchdog.
+        log::warn!("no watchdog: {error}");
+    }
     Ok(())
 }
 

@@ -132,12 +132,6 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Failure> {
     Err(arrive(record.into_inner(), &task))
 }
 
-/// Whether the current task is inside a [`catch`].
-#[must_use]
-pub fn can_catch() -> bool {
-    innermost().is_some()
-}
-
 extern "C-unwind" fn call(data: *mut u8) {
     // SAFETY: `catch` passes a pointer to its `body`, which outlives this call.
     let body = unsafe { &mut *data.cast::<&mut dyn FnMut()>() };

@@ -38,12 +38,12 @@ use component::{Handover, StartError};
 
 pub use arrival::set_arrival_listener;
 pub use backtrace::{Frame, backtrace, backtrace_interrupted, backtrace_parked, is_on_stack};
-pub use catch::{Loss, LossKind, Losses, Report, can_catch, catch, losses};
+pub use catch::{Loss, LossKind, Losses, Report, catch, losses};
 pub use finder::{Finder, UnwindTable, register_finder};
 pub use frame::StepError;
 pub use lsda::LsdaError;
 pub use raise::{
-    leap_interrupted, report_and_unwind, unwind_current, unwind_from, unwind_interrupted,
+    can_end, leap_interrupted, report_and_unwind, unwind_current, unwind_from, unwind_interrupted,
 };
 
 component::component! { start: start }

@@ -136,6 +136,13 @@ fn abandon_interrupted(frame: &mut TrapFrame, failure: Failure, report: Option<R
     true
 }
 
+/// Whether a failure of the current flow can be ended there: it is inside a catch, or in a task with a
+/// stack of its own, which can be given up.
+#[must_use]
+pub fn can_end() -> bool {
+    catch::innermost().is_some() || own_stack_top().is_some()
+}
+
 /// The top of the current task's stack, if it has one of its own.
 fn own_stack_top() -> Option<u64> {
     task::with_current(|task| {

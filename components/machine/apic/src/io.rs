@@ -20,6 +20,7 @@ const VERSION: u32 = 1;
 const REDIRECTION: u32 = 0x10;
 
 /// Redirection entry, low half.
+const AS_NMI: u32 = 0b100 << 8;
 const ACTIVE_LOW: u32 = 1 << 13;
 const LEVEL: u32 = 1 << 15;
 const MASKED: u32 = 1 << 16;
@@ -37,6 +38,8 @@ struct Controller {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Redirection {
     pub(crate) vector: u8,
+    /// Whether it is sent on as a non-maskable interrupt, whatever the vector.
+    pub(crate) non_maskable: bool,
     pub(crate) polarity: Polarity,
     pub(crate) trigger: Trigger,
     pub(crate) apic_id: u32,
@@ -54,8 +57,9 @@ impl Redirection {
         } else {
             0
         };
+        let delivery = if self.non_maskable { AS_NMI } else { 0 };
         [
-            u32::from(self.vector) | polarity | trigger,
+            u32::from(self.vector) | delivery | polarity | trigger,
             self.apic_id << 24,
         ]
     }
@@ -143,6 +147,7 @@ mod tests {
     fn words_of_a_redirection() {
         let edge = Redirection {
             vector: 0x31,
+            non_maskable: false,
             polarity: Polarity::ActiveHigh,
             trigger: Trigger::Edge,
             apic_id: 2,

@@ -26,7 +26,7 @@ pub use error::ApicError;
 pub use local::{
     Message, Timer, apic_id, can_reach, send, start_cpu, start_timer, stop_timer, timer_count,
 };
-pub use route::{Route, route};
+pub use route::{Route, route, route_non_maskable};
 
 component::component! { start: start }
 

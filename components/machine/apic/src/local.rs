@@ -35,7 +35,7 @@ const SPURIOUS_VECTOR: u8 = 0xFF;
 const ENABLE: u32 = 1 << 8;
 /// Local vector table: masked.
 const MASKED: u32 = 1 << 16;
-/// Local vector table: delivered as NMI.
+/// Local vector table and interrupt command: delivered as NMI.
 const AS_NMI: u32 = 0b100 << 8;
 /// Local vector table of the timer: periodic.
 const PERIODIC: u32 = 1 << 17;
@@ -80,6 +80,8 @@ enum Access {
 pub enum Message {
     /// An interrupt of this vector.
     Interrupt(u8),
+    /// A non-maskable interrupt.
+    NonMaskable,
     /// A reset, after which the CPU waits for [`Message::Startup`].
     Init,
     /// Begin in real mode at the start of this page of physical memory.
@@ -91,6 +93,7 @@ impl Message {
         ASSERT
             | match self {
                 Self::Interrupt(vector) => vector as u32,
+                Self::NonMaskable => AS_NMI,
                 Self::Init => AS_INIT,
                 Self::Startup(page) => AS_STARTUP | page as u32,
             }

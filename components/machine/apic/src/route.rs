@@ -20,6 +20,15 @@ static ROUTED: AtomicU64 = AtomicU64::new(0);
 
 /// Sends a legacy interrupt (0 to 15) to `vector` on the CPU that runs this.
 pub fn route(irq: u8, vector: u8) -> Result<Route, ApicError> {
+    send_on(irq, vector, false)
+}
+
+/// Sends a legacy interrupt (0 to 15) to the CPU that runs this, as a non-maskable one.
+pub fn route_non_maskable(irq: u8) -> Result<Route, ApicError> {
+    send_on(irq, 0, true)
+}
+
+fn send_on(irq: u8, vector: u8, non_maskable: bool) -> Result<Route, ApicError> {
     let way = way_of(&acpi_tables::platform().interrupts, irq);
     let bit = 1u64.checked_shl(u32::from(irq)).unwrap_or(0);
     let taken = ROUTED.fetch_or(bit, Ordering::AcqRel) & bit != 0;
@@ -32,6 +41,7 @@ pub fn route(irq: u8, vector: u8) -> Result<Route, ApicError> {
     };
     let redirection = io::Redirection {
         vector,
+        non_maskable,
         polarity: way.polarity,
         trigger: way.trigger,
         apic_id: local::apic_id(),
@@ -55,6 +65,13 @@ fn way_of(model: &InterruptModel, irq: u8) -> Override {
         polarity: Polarity::ActiveHigh,
         trigger: Trigger::Edge,
     })
+}
+
+impl Route {
+    /// Keeps the way for ever.
+    pub fn leak(self) {
+        core::mem::forget(self);
+    }
 }
 
 impl Drop for Route {

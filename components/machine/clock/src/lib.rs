@@ -16,6 +16,7 @@ mod measure;
 mod reference;
 mod scale;
 mod tick;
+mod watchdog;
 
 use core::time::Duration;
 
@@ -25,6 +26,7 @@ use spin::Once;
 pub use error::ClockError;
 pub use measure::MEASUREMENT_NS;
 pub use tick::{TICK_NS, register_tick, start_cpu, tick_count};
+pub use watchdog::{has_watchdog, is_stuck, start_watchdog};
 
 use measure::Rates;
 use scale::Scale;

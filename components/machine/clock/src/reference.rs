@@ -31,16 +31,26 @@ const PM_MASK: u32 = 0x00FF_FFFF;
 const PIT_HZ: u64 = 1_193_182;
 /// It has 16 bits.
 const PIT_MASK: u32 = 0xFFFF;
+const PIT_CHANNEL_0: u16 = 0x40;
 const PIT_CHANNEL_2: u16 = 0x42;
 const PIT_COMMAND: u16 = 0x43;
 /// Channel 2, low byte then high byte, mode 0: counts down from the count and on below 0.
 const PIT_COUNT_DOWN: u8 = 0b1011_0000;
+/// Channel 0, low byte then high byte, mode 2: an interrupt each time that the count has gone round.
+const PIT_RATE: u8 = 0b0011_0100;
 /// Channel 2: hold the count for reading.
 const PIT_LATCH: u8 = 0b1000_0000;
 /// The port with the gate of channel 2.
 const PIT_GATE: u16 = 0x61;
 const GATE_ON: u8 = 1;
 const SPEAKER_ON: u8 = 2;
+
+/// Lets the interval timer interrupt as rarely as it can: every 65,536 counts, 18.2 times a second.
+pub(crate) fn start_interval_timer() {
+    output(PIT_COMMAND, PIT_RATE);
+    output(PIT_CHANNEL_0, 0);
+    output(PIT_CHANNEL_0, 0);
+}
 
 impl Reference {
     /// Makes the counter count.

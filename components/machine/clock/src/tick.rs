@@ -6,7 +6,7 @@ use apic::Timer;
 use interrupts::TrapFrame;
 use spin::Once;
 
-use crate::{ClockError, measure::Rates};
+use crate::{ClockError, measure::Rates, watchdog};
 
 /// Time from one tick to the next.
 pub const TICK_NS: u64 = 4_000_000;
@@ -61,6 +61,7 @@ pub(crate) fn start(timer_hz: u64) -> Result<(), ClockError> {
 
 fn on_tick(_: &mut TrapFrame) {
     TICKS.fetch_add(1, Ordering::Relaxed);
+    watchdog::note_tick();
     if let Some(hook) = HOOK.get() {
         hook();
     }

@@ -52,7 +52,7 @@ pub use local::{
 pub use online::{alone, go_online, online_cpus};
 pub use preemption::{PreemptionGuard, preemption_enabled};
 pub use probe::{fix_up, probe_read};
-pub use rendezvous::{NotParked, leave_rendezvous, parked_stack_pointer, rendezvous};
+pub use rendezvous::{NotParked, is_parked, leave_rendezvous, parked_stack_pointer, rendezvous};
 pub use requests::{Kick, poll_requests, register_kick, reschedule, serve_requests};
 pub use set::CpuSet;
 pub use tables::{CpuTables, IST_SIZE, InterruptStack, InterruptStacks, kernel_code_selector};

@@ -82,6 +82,12 @@ pub fn parked_stack_pointer(cpu: CpuId) -> Option<u64> {
     Some(local_of(cpu)?.parked_stack_pointer.load(Ordering::Relaxed))
 }
 
+/// Whether the CPU that runs this is parked, which only an interrupt that cannot be masked can ask.
+#[must_use]
+pub fn is_parked() -> bool {
+    local().parked.load(Ordering::Relaxed) > RELEASED.load(Ordering::Relaxed)
+}
+
 /// A round that this CPU holds; dropping it releases the others, in a panic too.
 struct Round {
     number: u64,

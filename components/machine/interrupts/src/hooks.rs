@@ -83,6 +83,10 @@ pub fn set_stack_check(is_writable: fn(VirtualRange) -> bool) {
 }
 
 pub(crate) fn exception(frame: &mut TrapFrame) {
+    // An NMI is nothing that the interrupted instruction has caused.
+    if frame.vector() == NON_MASKABLE_INTERRUPT {
+        return handle(frame);
+    }
     if let Some(fix_up) = cpu::fix_up(frame.rip) {
         frame.rip = fix_up;
         return;

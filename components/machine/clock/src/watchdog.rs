@@ -1,0 +1,107 @@
+//! Which CPU does not take its timer interrupt.
+//!
+//! A CPU that loops with interrupts off can be reached by a non-maskable interrupt alone. Channel 0 of
+//! the legacy interval timer sends one to the CPU that booted, 18 times a second; that CPU passes it on
+//! to those whose timer has not ticked since the last one. Who has taken several and no tick between
+//! them is stuck. It counts what it has taken and not the time, because in a virtual machine it may be
+//! that it has not run at all.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use apic::{ApicError, Message};
+use cpu::{CpuId, MAX_CPUS};
+
+use crate::reference;
+
+/// The legacy interrupt of the interval timer's channel 0.
+const IRQ: u8 = 0;
+
+/// How many non-maskable interrupts without a tick make a CPU stuck: 440 ms. Nothing in this system
+/// keeps interrupts off for that long.
+const PATIENCE: u32 = 8;
+
+/// What is known of a CPU.
+struct Watched {
+    /// Its ticks since boot.
+    ticks: AtomicU64,
+    /// How many of them there were when the CPU that booted looked last.
+    seen: AtomicU64,
+    /// Non-maskable interrupts that it has taken since its last tick.
+    since_tick: AtomicU32,
+}
+
+#[used]
+static WATCHED: [Watched; MAX_CPUS] = [const {
+    Watched {
+        ticks: AtomicU64::new(0),
+        seen: AtomicU64::new(0),
+        since_tick: AtomicU32::new(0),
+    }
+}; MAX_CPUS];
+
+#[used]
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// Starts the watchdog. Whoever calls this has a handler for non-maskable interrupts, which asks
+/// [`is_stuck`].
+///
+/// # Errors
+///
+/// When the interval timer's interrupt cannot be had.
+pub fn start_watchdog() -> Result<(), ApicError> {
+    apic::route_non_maskable(IRQ)?.leak();
+    reference::start_interval_timer();
+    STARTED.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Whether the watchdog has been started, so that non-maskable interrupts are to be expected.
+#[must_use]
+pub fn has_watchdog() -> bool {
+    STARTED.load(Ordering::Relaxed)
+}
+
+/// Whether the CPU that runs this has not taken its timer interrupt for too long. To be asked once in
+/// each non-maskable interrupt, which it passes on to other CPUs that do not tick.
+#[must_use]
+pub fn is_stuck() -> bool {
+    let me = cpu::current_cpu();
+    if me == CpuId(0) {
+        pass_on();
+    }
+    let Some(watched) = WATCHED.get(me.index()) else {
+        return false;
+    };
+    // Before its first tick it could not take one; while it is parked it must not.
+    if watched.ticks.load(Ordering::Relaxed) == 0 || cpu::is_parked() {
+        return false;
+    }
+    let stuck = watched.since_tick.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE;
+    if stuck {
+        watched.since_tick.store(0, Ordering::Relaxed);
+    }
+    stuck
+}
+
+fn pass_on() {
+    for other in cpu::online_cpus().without(CpuId(0)).iter() {
+        let (Some(watched), Some(local)) = (WATCHED.get(other.index()), cpu::local_of(other))
+        else {
+            continue;
+        };
+        let ticks = watched.ticks.load(Ordering::Relaxed);
+        if watched.seen.swap(ticks, Ordering::Relaxed) == ticks {
+            apic::send(local.apic_id(), Message::NonMaskable);
+        }
+    }
+}
+
+/// A tick of the CPU that runs this.
+pub(crate) fn note_tick() {
+    if let Some(watched) = WATCHED.get(cpu::current_cpu().index()) {
+        // Only its own CPU writes it, with interrupts off.
+        let ticks = watched.ticks.load(Ordering::Relaxed);
+        watched.ticks.store(ticks + 1, Ordering::Relaxed);
+        watched.since_tick.store(0, Ordering::Relaxed);
+    }
+}
