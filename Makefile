@@ -11,14 +11,17 @@ ICOUNT ?=
 CMD ?=
 C ?=
 FILTER ?=
+N ?= 100
+SEED ?= 1
+KIND ?= all
 override CMD := $(value CMD)
-export MEM SMP BOOT ACCEL ICOUNT CMD C FILTER NO_INSTALL
+export MEM SMP BOOT ACCEL ICOUNT CMD C FILTER N SEED KIND NO_INSTALL
 
 SETUP := sh tools/setup.sh
 TOOLS := target/release
 MDBOOK := build/tools/bin/mdbook
 
-.PHONY: help run push debug image iso test soak bench check fuzz book doc prepush clean tools \
+.PHONY: help run push debug image iso test soak bench inject check fuzz book doc prepush clean tools \
 	setup-rust setup-image setup-run setup-test setup-debug setup-book setup-fuzz setup-bench
 .DEFAULT_GOAL := help
 
@@ -35,6 +38,7 @@ help: ## Show this help
 	@echo '  BOOT=bios        or uefi, or direct (PVH)  ACCEL=auto   or tcg, kvm'
 	@echo '  ICOUNT=1         guest time = instructions CMD="…"      run these commands and power off'
 	@echo '  C=name           component to push         FILTER=text  tests whose name contains text'
+	@echo '  N=100 SEED=1     faults to inject          KIND=all     or software, hardware, one kind'
 	@echo '  NO_INSTALL=1     name missing host packages instead of installing them'
 
 run: setup-run iso ## Boot it; the terminal is its console (Ctrl-A X leaves)
@@ -62,6 +66,9 @@ bench: setup-bench iso ## Compare what operations cost here and in Linux, in bui
 	@cargo build --quiet --release -p benchmarks
 	@$(TOOLS)/benchmarks
 
+inject: setup-run image ## Inject N=100 faults of KIND=all, software or hardware, drawn from SEED=1
+	@$(TOOLS)/inject
+
 check: image ## Check format, lints, layers, unsafe grants, nucleus, docs, links
 	@$(TOOLS)/check
 
@@ -83,7 +90,7 @@ clean: ## Remove everything that was built, but not the installed tools
 
 # The tools that later steps call. Cargo finds out in a moment that there is nothing to do.
 tools: setup-rust
-	@cargo build --quiet --release -p image -p runner -p system_test -p check
+	@cargo build --quiet --release -p image -p runner -p system_test -p check -p inject
 
 # All that a target needs is asked for at once, so that it is installed at once.
 setup-rust:

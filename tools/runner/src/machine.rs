@@ -69,6 +69,8 @@ pub struct Machine {
     pub accelerator: Accelerator,
     /// Whether guest time is the number of executed instructions.
     pub instruction_count: bool,
+    /// With instructions counted, an instruction takes two to the power of this nanoseconds.
+    pub instruction_shift: u32,
     /// Its serial ports.
     pub ports: Ports,
     /// Path of a socket for gdb.
@@ -88,6 +90,7 @@ impl Default for Machine {
             processors: 1,
             accelerator: Accelerator::Tcg,
             instruction_count: false,
+            instruction_shift: 0,
             ports: Ports::Console,
             debugger: None,
             command: None,
@@ -133,7 +136,8 @@ impl Machine {
             Accelerator::Kvm => qemu.args(["-accel", "kvm", "-cpu", "host"]),
         };
         if self.instruction_count {
-            qemu.args(["-icount", "shift=0,sleep=off", "-seed", "1"])
+            let shift = self.instruction_shift;
+            qemu.args(["-icount", &format!("shift={shift},sleep=off"), "-seed", "1"])
                 .args(["-rtc", "base=2026-01-01T00:00:00,clock=vm"]);
         }
     }

@@ -6,6 +6,7 @@ mod crash;
 mod debug;
 mod figures;
 mod files;
+mod inject;
 mod integrity;
 mod objects;
 mod policies;
@@ -27,6 +28,7 @@ pub(crate) const ALL: &[Suite] = &[
     boot::SUITE,
     crash::SUITE,
     integrity::SUITE,
+    inject::SUITE,
     run::SUITE,
     debug::SUITE,
     figures::SUITE,

@@ -1,0 +1,65 @@
+//! Faults injected from outside: most of what is noticed is recovered from, and the same seed gives the same
+//! faults.
+
+use crate::{
+    failure::{Failure, Verdict, ensure},
+    json::{items, text},
+    plan::{Options, Suite, Tests},
+};
+use runner::RunnerError;
+use serde_json::Value;
+use std::{fs, process::Command};
+
+pub(crate) const SUITE: Suite = Suite {
+    name: "inject",
+    tests: Tests::Own(&[("most_faults_are_recovered_from", recovered)]),
+};
+
+/// Which faults: any campaign of this seed begins with them.
+const SEED: &str = "1";
+
+/// The share of seen faults that must be recovered from, in percent. Few faults make a coarse measure: it
+/// is there to see that recovering works at all, and campaigns measure how well.
+const SHARE: usize = 70;
+
+fn recovered(options: &Options) -> Verdict {
+    for kind in ["software", "hardware"] {
+        let count = options.rounds(20, 500);
+        let document = campaign(kind, count)?;
+        let cases = items(&document["cases"])?;
+        ensure(cases.len() == count as usize, || {
+            format!("{} cases instead of {count}", cases.len())
+        })?;
+        let with = |verdict: &str| {
+            let of = |case: &&Value| text(case, "verdict").is_ok_and(|it| it == verdict);
+            cases.iter().filter(of).count()
+        };
+        let (recovered, lost) = (with("recovered"), with("lost"));
+        ensure(recovered * 100 >= (recovered + lost) * SHARE, || {
+            format!("{kind}: {recovered} recovered, {lost} lost")
+        })?;
+        ensure(recovered + lost > 0, || {
+            format!("{kind}: no fault was seen")
+        })?;
+    }
+    Ok(())
+}
+
+/// Runs a campaign and reads its document.
+fn campaign(kind: &str, count: u32) -> Result<Value, Failure> {
+    let output = Command::new("target/release/inject")
+        .env("KIND", kind)
+        .env("SEED", SEED)
+        .env("N", count.to_string())
+        .output()
+        .map_err(|source| RunnerError::Start {
+            program: "target/release/inject".into(),
+            source,
+        })?;
+    ensure(output.status.success(), || {
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    })?;
+    let path = format!("build/inject/{kind}-{SEED}.json");
+    let document = fs::read_to_string(&path).map_err(RunnerError::io(format!("reading {path}")))?;
+    serde_json::from_str(&document).map_err(|error| Failure::Wrong(format!("{path}: {error}")))
+}
