@@ -123,7 +123,18 @@ impl TakenFrames {
 
 /// What was taken so far.
 pub(crate) fn used() -> Vec<UsedRange> {
-    POOL.lock().used().to_vec()
+    let mut copy = Vec::new();
+    loop {
+        // Not under the lock: the copy's memory may have to be taken from the pool itself, which may add
+        // to the list.
+        let count = POOL.lock().used().len();
+        copy.reserve(count);
+        let mut pool = POOL.lock();
+        if pool.used().len() <= copy.capacity() {
+            copy.extend_from_slice(pool.used());
+            return copy;
+        }
+    }
 }
 
 /// What a failed allocation of `bytes` means to the user.
