@@ -10,7 +10,8 @@
 //! A static whose value makes its component fault again and again ends in giving up.
 //!
 //! Two tasks do this, and each is registered for the other to restart; what they share is behind a
-//! mutex that outlives them. They also put tasks back in a queue that a fault in the scheduler has lost.
+//! mutex that outlives them. They also put tasks back in a queue that a fault in the scheduler has lost, and
+//! after a fault they wake all that are blocked: a wake-up may have been lost with whoever was about to make it.
 //!
 //! Neighbours: `task` keeps the register, so that tasks of any layer can be in it; `faults` keeps the
 //! records; `swap` loads anew. Left out: groups of tasks that are restarted together.

@@ -12,6 +12,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Looks after which lost tasks are looked for.
 const LOOKS_FOR_LOST: u32 = 5;
 
+/// Looks after a fault at which all blocked tasks are woken.
+const LOOKS_AFTER_FAULT: u32 = 10;
+
 /// What is known of the failures of one task.
 struct Case {
     supervised: Arc<Supervised>,
@@ -41,9 +44,20 @@ static CASES: Mutex<Cases> = Mutex::new(Cases {
 /// The body of both supervisors.
 pub(crate) fn run() {
     let mut looks = 0_u32;
+    let mut faults_seen = 0;
+    let mut looks_after_fault = 0;
     loop {
         task::sleep(PAUSE);
         looks = looks.wrapping_add(1);
+        let faults = faults::total_records();
+        if faults != faults_seen {
+            faults_seen = faults;
+            looks_after_fault = LOOKS_AFTER_FAULT;
+        }
+        if looks_after_fault > 0 {
+            looks_after_fault -= 1;
+            task::wake_blocked();
+        }
         // The other one is looking, then.
         let Some(mut cases) = CASES.try_lock() else {
             // Its task may have ended in there; waiting takes the mutex over.

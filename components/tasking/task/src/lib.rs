@@ -81,7 +81,7 @@ pub use policies::{
 pub use policy::{Answer, Left, Placed, Reason, SchedulingPolicy, Turn, rejected_answers};
 pub use priority::Priority;
 pub use queue::WaitList;
-pub use repair::{abandon, requeue_lost, settle, settle_switch};
+pub use repair::{abandon, requeue_lost, settle, settle_switch, wake_blocked};
 pub use run_queue::{KeyedQueue, RunQueue};
 pub use runnable::Runnable;
 pub use schedule::{block, block_until, current, with_current, yield_now};

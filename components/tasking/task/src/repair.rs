@@ -179,3 +179,12 @@ pub fn requeue_lost(candidates: &mut [Option<crate::TaskId>]) -> usize {
     }
     requeued
 }
+
+/// Wakes all tasks that are blocked, so that each looks again at what it waits for: a fault may have hit
+/// whoever was about to wake one of them.
+pub fn wake_blocked() {
+    let blocked = |task: &Arc<Task>| task.state() == State::Blocked;
+    for task in info::all().into_iter().filter(blocked) {
+        task.unblock();
+    }
+}
