@@ -90,6 +90,6 @@ fn type_key(metadata: &Metadata<'_>, path: &str) -> Option<u64> {
         .items
         .iter()
         .filter(|item| item.kind == ItemKind::Type as u32)
-        .find(|item| metadata.strings.get(item.name) == Some(path))
+        .find(|item| metadata.strings.bytes(item.name) == Some(path.as_bytes()))
         .map(|item| item.key)
 }

@@ -320,9 +320,12 @@ impl<'a> Archive<'a> {
     /// The index of the member with this name and variant (empty for the default).
     #[must_use]
     pub fn find(&self, name: &str, variant: &str) -> Option<u32> {
-        let wanted = (name, variant);
+        let wanted = (Some(name.as_bytes()), Some(variant.as_bytes()));
         let position = self.members.position_by_key(wanted, |member| {
-            (self.text(member.name), self.text(member.variant))
+            (
+                self.strings.bytes(member.name),
+                self.strings.bytes(member.variant),
+            )
         })?;
         u32::try_from(position).ok()
     }
@@ -330,8 +333,9 @@ impl<'a> Archive<'a> {
     /// The command with this name.
     #[must_use]
     pub fn command(&self, name: &str) -> Option<Command> {
-        self.commands
-            .find_by_key(name, |command| self.text(command.name))
+        self.commands.find_by_key(Some(name.as_bytes()), |command| {
+            self.strings.bytes(command.name)
+        })
     }
 
     /// The default member that defines `key`, and the symbol's index in it.

@@ -181,8 +181,15 @@ impl<'a> Strings<'a> {
     /// The string at `span`; `None` when it lies outside the pool or is not UTF-8.
     #[must_use]
     pub fn get(&self, span: Span) -> Option<&'a str> {
+        core::str::from_utf8(self.bytes(span)?).ok()
+    }
+
+    /// The bytes of the string at `span`, which compare as the string does, without a look at whether
+    /// they are UTF-8; `None` when they lie outside the pool.
+    #[must_use]
+    pub fn bytes(&self, span: Span) -> Option<&'a [u8]> {
         let start = usize::try_from(span.offset).ok()?;
         let end = start.checked_add(usize::try_from(span.count).ok()?)?;
-        core::str::from_utf8(self.bytes.get(start..end)?).ok()
+        self.bytes.get(start..end)
     }
 }
