@@ -18,12 +18,13 @@ pub(crate) const SUITE: Suite = Suite {
 /// Which faults: any campaign of this seed begins with them.
 const SEED: &str = "1";
 
-/// The share of seen faults that must be recovered from, in percent. Few faults make a coarse measure: it
-/// is there to see that recovering works at all, and campaigns measure how well.
-const SHARE: usize = 70;
+/// The kinds, and the share of seen faults that must be recovered from, in percent. Few faults make a
+/// coarse measure, of hardware's above all, half of which nobody sees: it is there to see that recovering
+/// works at all, and campaigns measure how well.
+const SHARES: [(&str, usize); 2] = [("software", 75), ("hardware", 50)];
 
 fn recovered(options: &Options) -> Verdict {
-    for kind in ["software", "hardware"] {
+    for (kind, share) in SHARES {
         let count = options.rounds(20, 500);
         let document = campaign(kind, count)?;
         let cases = items(&document["cases"])?;
@@ -35,7 +36,7 @@ fn recovered(options: &Options) -> Verdict {
             cases.iter().filter(of).count()
         };
         let (recovered, lost) = (with("recovered"), with("lost"));
-        ensure(recovered * 100 >= (recovered + lost) * SHARE, || {
+        ensure(recovered * 100 >= (recovered + lost) * share, || {
             format!("{kind}: {recovered} recovered, {lost} lost")
         })?;
         ensure(recovered + lost > 0, || {
