@@ -139,10 +139,12 @@ impl Builder {
     /// When there is no memory for its stack.
     pub fn spawn(self, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle, SpawnError> {
         let task = self.build(Box::new(body))?;
+        let off = cpu::InterruptsOff::new();
         info::enter(&task);
         // SAFETY: the task is made in state `Runnable`, and nobody else has heard of it.
         let runnable = unsafe { Runnable::new(Arc::clone(&task)) };
-        policy::enqueue(runnable, Reason::New);
+        policy::enqueue_within(&off, runnable, Reason::New);
+        drop(off);
         Ok(JoinHandle { task })
     }
 

@@ -116,7 +116,12 @@ pub fn rejected_answers() -> u64 {
 /// Hands a runnable task to the policy, and tells the CPU that is to run it if that idles or runs
 /// something that matters less.
 pub(crate) fn enqueue(task: Runnable, reason: Reason) {
-    let off = cpu::InterruptsOff::new();
+    enqueue_within(&cpu::InterruptsOff::new(), task, reason);
+}
+
+/// As [`enqueue`], within a section without interrupts in which the task has also become runnable: a task
+/// that is runnable and in no queue for longer is taken for lost ([`crate::requeue_lost`]).
+pub(crate) fn enqueue_within(off: &cpu::InterruptsOff, task: Runnable, reason: Reason) {
     let share = per_cpu::this();
     let cpu = cpu::current_cpu();
     let placed = policies::call(share, |policy| policy.enqueue(cpu, task, reason));

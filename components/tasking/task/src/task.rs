@@ -9,7 +9,7 @@ use core::{
     fmt,
     sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
-use cpu::{CpuId, CpuSet, IrqMutex};
+use cpu::{CpuId, CpuSet, InterruptsOff, IrqMutex};
 use handover::VirtualRange;
 use intrusive_collections::LinkedListAtomicLink;
 use stacks::Stack;
@@ -270,19 +270,21 @@ impl Task {
     /// Makes the task runnable if it is blocked; otherwise its next [`crate::block`] returns at
     /// once. May be called from an interrupt handler.
     pub fn unblock(self: &Arc<Self>) {
+        let off = InterruptsOff::new();
         if self.is_ours_to_queue() {
             // SAFETY: the task is runnable, and the caller is the one who is to queue it.
             let runnable = unsafe { Runnable::new(Arc::clone(self)) };
-            policy::enqueue(runnable, policy::Reason::Woken);
+            policy::enqueue_within(&off, runnable, policy::Reason::Woken);
         }
     }
 
     /// As [`Task::unblock`], for who needs its reference no more.
     pub fn wake(self: Arc<Self>) {
+        let off = InterruptsOff::new();
         if self.is_ours_to_queue() {
             // SAFETY: as above.
             let runnable = unsafe { Runnable::new(self) };
-            policy::enqueue(runnable, policy::Reason::Woken);
+            policy::enqueue_within(&off, runnable, policy::Reason::Woken);
         }
     }
 
