@@ -18,14 +18,16 @@ pub(crate) const SUITE: Suite = Suite {
 /// Which faults: any campaign of this seed begins with them.
 const SEED: &str = "1";
 
-/// The kinds, and the share of seen faults that must be recovered from, in percent. Few faults make a
-/// coarse measure, of hardware's above all, half of which nobody sees: it is there to see that recovering
-/// works at all, and campaigns measure how well.
-const SHARES: [(&str, usize); 2] = [("software", 75), ("hardware", 50)];
+/// The kinds, and the share of seen faults that must be recovered from, in percent: of a few faults, and of
+/// a campaign. The moment of a fault is not the same in each run, so that what few faults show is subject to
+/// chance: with the shares that campaigns found (95 and 77), fewer than these are left once in ten thousand
+/// runs. They show that recovering works at all; campaigns measure how well.
+const SHARES: [(&str, usize, usize); 2] = [("software", 60, 90), ("hardware", 20, 70)];
 
 fn recovered(options: &Options) -> Verdict {
-    for (kind, share) in SHARES {
+    for (kind, few, many) in SHARES {
         let count = options.rounds(20, 500);
+        let share = if count > 20 { many } else { few };
         let document = campaign(kind, count)?;
         let cases = items(&document["cases"])?;
         ensure(cases.len() == count as usize, || {
