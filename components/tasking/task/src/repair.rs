@@ -148,36 +148,48 @@ pub(crate) fn idle_for_ever() -> ! {
     }
 }
 
+/// Longest time that the other CPUs may take to stand still.
+const PATIENCE_NS: u64 = 1_000_000_000;
+
 /// Puts tasks in a queue that are runnable and in none, because a fault has hit whoever was about to do
-/// that; answers how many. One that is merely on its way there is not taken for lost: it has to be found
-/// so twice, by whoever keeps `candidates` between two calls.
+/// that; answers how many. One that looks so twice, to whoever keeps `candidates` between two calls, is
+/// looked at again while all CPUs stand still outside of the scheduler: one that was merely on its way
+/// has arrived then, because that way is one without interrupts.
 pub fn requeue_lost(candidates: &mut [Option<crate::TaskId>]) -> usize {
-    let is_lost = |task: &Task| {
-        task.state() == State::Runnable
-            && !task.is_on_cpu()
-            && !task.run_link.is_queued()
-            && task.kind != Kind::Idle
-    };
-    let mut requeued = 0;
     let mut found = [None; 16];
-    let lost = info::all().into_iter().filter(|task| is_lost(task));
-    for (task, place) in lost.zip(&mut found) {
-        if !candidates.contains(&Some(task.id())) {
-            *place = Some(task.id());
-            continue;
-        }
-        let _off = InterruptsOff::new();
-        if is_lost(&task) {
-            // SAFETY: the task is runnable, no CPU is on it, and it was in no queue at two looks that lie
-            // far apart, so whoever had this right has lost it.
-            policy::enqueue(unsafe { Runnable::new(Arc::clone(&task)) }, Reason::Woken);
-            requeued += 1;
-        }
+    let mut lost = info::all();
+    lost.retain(|task| is_lost(task));
+    for (task, place) in lost.iter().zip(&mut found) {
+        *place = Some(task.id());
     }
+    lost.retain(|task| candidates.contains(&Some(task.id())));
     for (candidate, found) in candidates.iter_mut().zip(found) {
         *candidate = found;
     }
-    requeued
+    if lost.is_empty() {
+        return 0;
+    }
+    let limit = clock::ns_to_ticks(PATIENCE_NS);
+    let confirmed = cpu::rendezvous(limit, || {
+        if per_cpu::any_inside_policy() {
+            return 0;
+        }
+        let confirmed = lost.iter().filter(|task| is_lost(task));
+        confirmed
+            .map(|task| task.queue_later.store(true, Ordering::SeqCst))
+            .count()
+    });
+    // Not in the rendezvous: this asks the policy. A CPU that does not stand still puts it off.
+    lost.iter().for_each(|task| task.queue_if_left());
+    confirmed.unwrap_or(0)
+}
+
+/// Whether the task is runnable, and in no queue.
+fn is_lost(task: &Task) -> bool {
+    task.state() == State::Runnable
+        && !task.is_on_cpu()
+        && !task.run_link.is_queued()
+        && task.kind != Kind::Idle
 }
 
 /// Wakes all tasks that are blocked, so that each looks again at what it waits for: a fault may have hit
