@@ -16,9 +16,13 @@ use crate::reference;
 /// The legacy interrupt of the interval timer's channel 0.
 const IRQ: u8 = 0;
 
-/// How many non-maskable interrupts without a tick make a CPU stuck: 440 ms. Nothing in this system
-/// keeps interrupts off for that long.
-const PATIENCE: u32 = 8;
+/// How many non-maskable interrupts without a tick make the only CPU stuck: 440 ms. Nothing in this
+/// system keeps interrupts off for that long by itself.
+const PATIENCE_ALONE: u32 = 8;
+
+/// The same with several CPUs: 10 s. A CPU that has asked the others for something waits for their
+/// answer with interrupts off, for seconds when the host of a virtual machine does not let them run.
+const PATIENCE: u32 = 182;
 
 /// What is known of a CPU.
 struct Watched {
@@ -76,7 +80,12 @@ pub fn is_stuck() -> bool {
     if watched.ticks.load(Ordering::Relaxed) == 0 || cpu::is_parked() {
         return false;
     }
-    let stuck = watched.since_tick.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE;
+    let patience = if cpu::alone() {
+        PATIENCE_ALONE
+    } else {
+        PATIENCE
+    };
+    let stuck = watched.since_tick.fetch_add(1, Ordering::Relaxed) + 1 >= patience;
     if stuck {
         watched.since_tick.store(0, Ordering::Relaxed);
     }

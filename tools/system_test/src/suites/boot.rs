@@ -98,9 +98,10 @@ fn refuses(machine: Machine) -> Result<String, Failure> {
     }
 }
 
+/// Enough for nucleus and archive side by side, and for nothing else.
 fn too_little_memory(_: &Options) -> Verdict {
     let text = refuses(Machine {
-        memory_mib: 8,
+        memory_mib: 12,
         ..direct()
     })?;
     contains(&text, "memory")
