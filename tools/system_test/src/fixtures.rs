@@ -1,12 +1,16 @@
 //! The image with the fixtures, and pushes into systems that run it.
 
-use crate::failure::Failure;
+use crate::{
+    failure::{Failure, contains, ensure},
+    guest::Guest,
+};
 use runner::{Boot, Machine, machine::Artifacts};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 /// The manifest that adds the fixtures.
@@ -37,7 +41,7 @@ impl Tree {
             .map_err(|error| Failure::Wrong(format!("running the image builder: {error}")))
             .and_then(|output| {
                 let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-                crate::failure::ensure(output.status.success(), || errors)
+                ensure(output.status.success(), || errors)
             })?;
         let folder = self.root.join(FOLDER);
         Ok(Machine {
@@ -96,4 +100,23 @@ pub(crate) fn exclusively<T>(body: impl FnOnce(&Tree) -> T) -> T {
     static FOLDER_IN_USE: Mutex<()> = Mutex::new(());
     let _guard = FOLDER_IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
     body(&Tree::at(Path::new(".")))
+}
+
+/// Boots the image with the fixtures, on a machine as `adapt` wants it, and runs a probe, all of whose
+/// checks must hold. The system, and what the probe printed.
+pub(crate) fn probe(
+    name: &str,
+    limit: Duration,
+    adapt: impl FnOnce(Machine) -> Machine,
+) -> Result<(Guest, String), Failure> {
+    let machine = exclusively(|tree| tree.machine())?;
+    let mut guest = Guest::boot(adapt(machine))?;
+    let output = guest.run_within(name, limit)?;
+    let failed: Vec<&str> = output
+        .lines()
+        .filter(|line| line.contains(": FAILED: "))
+        .collect();
+    ensure(failed.is_empty(), || failed.join("; "))?;
+    contains(&output, " ok, 0 failed")?;
+    Ok((guest, output))
 }

@@ -54,18 +54,12 @@ pub(crate) const INSIDE: Suite = Suite {
 const LIMIT: Duration = Duration::from_secs(240);
 
 fn probe(processors: u32) -> Verdict {
-    let machine = fixtures::exclusively(|tree| tree.machine())?;
-    let mut guest = Guest::boot(Machine {
+    let adapt = |machine| Machine {
         processors,
         memory_mib: 96,
         ..machine
-    })?;
-    let output = guest.run_within("file_probe", LIMIT)?;
-    let failed: Vec<&str> = output
-        .lines()
-        .filter(|line| line.contains(": FAILED: "))
-        .collect();
-    ensure(failed.is_empty(), || failed.join("; "))?;
+    };
+    let (mut guest, output) = fixtures::probe("file_probe", LIMIT, adapt)?;
     contains(&output, "13 ok, 0 failed")?;
     // The system has lived on.
     equal(guest.run("hello")?.as_str(), "Hello, world!")

@@ -1,9 +1,8 @@
 //! Locks and channels as code inside the system sees them, checked by a fixture.
 
 use crate::{
-    failure::{Verdict, contains, ensure},
+    failure::Verdict,
     fixtures,
-    guest::Guest,
     plan::{Suite, Tests},
 };
 use runner::Machine;
@@ -22,16 +21,9 @@ pub(crate) const SUITE: Suite = Suite {
 const LIMIT: Duration = Duration::from_secs(180);
 
 fn probe(processors: u32) -> Verdict {
-    let machine = fixtures::exclusively(|tree| tree.machine())?;
-    let mut guest = Guest::boot(Machine {
+    let adapt = |machine| Machine {
         processors,
         ..machine
-    })?;
-    let output = guest.run_within("sync_probe", LIMIT)?;
-    let failed: Vec<&str> = output
-        .lines()
-        .filter(|line| line.contains(": FAILED: "))
-        .collect();
-    ensure(failed.is_empty(), || failed.join("; "))?;
-    contains(&output, " ok, 0 failed")
+    };
+    fixtures::probe("sync_probe", LIMIT, adapt).map(drop)
 }
