@@ -20,8 +20,9 @@ seed object build/objects/*.o
 seed archive build/strake.archive
 seed metadata
 seed push
+seed lines build/cache/*.lines
 
-for target in archive object metadata push; do
+for target in archive object metadata push lines; do
     artifacts=build/fuzz/found/$target/
     mkdir -p "$artifacts"
     echo "fuzz: $target for $seconds s"

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Result, Violation},
-    files,
+    files, lines,
     manifest::Manifest,
     members::Members,
     pool::{Pool, Tables, count},
@@ -25,8 +25,10 @@ const CHECKSUM: core::ops::Range<usize> = 16..24;
 
 /// An archive.
 pub(crate) struct Archive {
-    /// The file.
+    /// The file: the archive, and behind it the line tables.
     pub bytes: Vec<u8>,
+    /// Length of the latter in bytes.
+    pub lines_length: usize,
     /// Hash of all members' exact ids.
     pub build_id: u128,
     /// What the manifest asks for and the members do not have.
@@ -94,11 +96,24 @@ pub(crate) fn write(members: &Members, manifest: &Manifest, toolchain: u128) -> 
     bytes[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
     bytes.resize(base, 0);
     bytes.extend_from_slice(&bodies);
+    let lines = line_tables(members)?;
+    bytes.extend_from_slice(&lines);
     Ok(Archive {
         bytes,
+        lines_length: lines.len(),
         build_id,
         violations,
     })
+}
+
+/// The side archive with the line tables of all members.
+fn line_tables(members: &Members) -> Result<Vec<u8>> {
+    let mut tables = Vec::new();
+    for member in &members.list {
+        let exact_id = member.cached.summary.ids.ids().exact;
+        tables.push((exact_id, files::read(&member.cached.lines)?));
+    }
+    lines::collect(tables.iter().map(|(id, table)| (*id, table.as_slice())))
 }
 
 /// Adds `base` to the offset of each member record in the encoded index.

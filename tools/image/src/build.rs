@@ -140,9 +140,10 @@ fn finish(
     }
     let path = options.out.join(ARCHIVE);
     files::write_if_changed(&path, &archive.bytes)?;
-    let (size, build) = (archive.bytes.len() / 1024, archive.build_id >> 64);
+    let (lines, build) = (archive.lines_length, archive.build_id >> 64);
+    let (size, lines) = ((archive.bytes.len() - lines) / 1024, lines / 1024);
     progress(&format!(
-        "{members} members, archive {size} KiB, build {build:016x}"
+        "{members} members, archive {size} KiB, line tables {lines} KiB, build {build:016x}"
     ));
     if options.iso {
         let (root, out) = (&options.root, &options.out);

@@ -4,6 +4,8 @@ use crate::{
     context::Surroundings,
     error::{Error, Result},
     files,
+    line_source::Source,
+    lines,
     merge::Merger,
     process::{Description, process},
     rlib,
@@ -44,6 +46,8 @@ pub struct Cached {
     pub object: PathBuf,
     /// Its twin with debug information.
     pub debug: PathBuf,
+    /// Its line table, as [`write()`](crate::lines::write()) makes it.
+    pub lines: PathBuf,
     /// What is known of it.
     pub summary: Summary,
     /// Whether it was made just now.
@@ -134,11 +138,13 @@ impl Cache {
         let key = self.key(unit, &objects);
         let file = |ending: &str| self.folder.join(format!("{key}.{ending}"));
         let (object, debug, known) = (file("o"), file("debug.o"), file("json"));
+        let lines_path = file("lines");
         if let Some(summary) = read_summary(&known) {
             return Ok(Cached {
                 key,
                 object,
                 debug,
+                lines: lines_path,
                 summary,
                 fresh: false,
             });
@@ -160,8 +166,11 @@ impl Cache {
             toolchain: self.toolchain,
             alone: unit.linked_in.is_empty(),
         };
-        let processed = process(&files::read(&debug)?, compiled, &description)?;
+        let merged = files::read(&debug)?;
+        let processed = process(&merged, compiled, &description)?;
         files::write_if_changed(&object, &processed.bytes)?;
+        let source = Source::read(&unit.crate_name, &merged)?;
+        files::write_if_changed(&lines_path, &lines::write(&source))?;
         // The summary comes last: where it is, the object is whole.
         let text = serde_json::to_vec(&processed.summary)
             .map_err(|error| Error::object(&unit.name, error))?;
@@ -170,6 +179,7 @@ impl Cache {
             key,
             object,
             debug,
+            lines: lines_path,
             summary: processed.summary,
             fresh: true,
         })

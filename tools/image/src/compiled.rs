@@ -65,16 +65,8 @@ impl Sample {
     fn process(&self) -> Processed {
         let library = fs::read(self.folder.join("libsample.rlib")).unwrap();
         let objects = rlib::objects("sample", &library).unwrap();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let toolchain = Toolchain::find(&root).unwrap();
-        let merger = Merger {
-            linker: toolchain.linker(),
-            script: root.join("cfg/object.ld"),
-        };
-        let merged = self.folder.join("merged.o");
-        merger
-            .merge("sample", &objects, &self.folder.join("objects"), &merged)
-            .unwrap();
+        let toolchain = toolchain();
+        let merged = merged(&toolchain, &objects, &self.folder);
         let description = Description {
             crate_name: "sample",
             version: "0.1.0",
@@ -82,13 +74,50 @@ impl Sample {
             toolchain: toolchain.id,
             alone: true,
         };
-        process(
-            &fs::read(&merged).unwrap(),
-            Some(objects[0].bytes),
-            &description,
-        )
-        .unwrap()
+        process(&merged, Some(objects[0].bytes), &description).unwrap()
     }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn toolchain() -> Toolchain {
+    Toolchain::find(&root()).unwrap()
+}
+
+/// What the merger makes of `objects`, with their debug information.
+fn merged(toolchain: &Toolchain, objects: &[rlib::Member<'_>], folder: &Path) -> Vec<u8> {
+    let merger = Merger {
+        linker: toolchain.linker(),
+        script: root().join("cfg/object.ld"),
+    };
+    let merged = folder.join("merged.o");
+    merger
+        .merge("sample", objects, &folder.join("objects"), &merged)
+        .unwrap();
+    fs::read(&merged).unwrap()
+}
+
+/// The merged object of the crate `sample` that `source` is.
+pub(crate) fn merged_sample(source: &str) -> Vec<u8> {
+    let sample = compile(source, "");
+    let library = fs::read(sample.folder.join("libsample.rlib")).unwrap();
+    let objects = rlib::objects("sample", &library).unwrap();
+    merged(&toolchain(), &objects, &sample.folder)
+}
+
+/// The merged object of a prebuilt crate.
+pub(crate) fn merged_prebuilt(name: &str) -> Vec<u8> {
+    let toolchain = toolchain();
+    let library = fs::read(toolchain.prebuilt(name).unwrap()).unwrap();
+    let objects = rlib::objects(name, &library).unwrap();
+    let folder = std::env::temp_dir().join(format!("image-{name}-{}", std::process::id()));
+    let folder = folder.join(format!("{:?}", std::thread::current().id()));
+    fs::create_dir_all(&folder).unwrap();
+    let merged = merged(&toolchain, &objects, &folder);
+    fs::remove_dir_all(folder).unwrap();
+    merged
 }
 
 impl Drop for Sample {

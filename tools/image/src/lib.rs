@@ -33,6 +33,8 @@ mod frames;
 mod functions;
 mod identity;
 mod iso;
+pub mod line_source;
+pub mod lines;
 pub mod list;
 pub mod manifest;
 pub mod members;

@@ -27,6 +27,11 @@ impl Pool {
         self.known.insert(text.to_owned(), span);
         span
     }
+
+    /// Its length in bytes.
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 /// Tables behind a header of known size.

@@ -1,8 +1,9 @@
-//! The two formats that the image builder writes and the linker reads: an object's metadata (its
-//! `.strake` section) and the archive. Both are little-endian, made of fixed-size records that are
-//! described once, with the macro `records!`, for the writer and the checked reader.
+//! The formats that the image builder writes and the linker reads: an object's metadata (its `.strake`
+//! section), the archive, and the line tables beside it. All are little-endian, made of fixed-size
+//! records that are described once, with the macro `records!`, for the writer and the checked reader.
 
 pub mod archive;
+pub mod lines;
 pub mod metadata;
 mod record;
 
