@@ -4,8 +4,9 @@
 
 extern crate alloc;
 
+use alloc::format;
 use application::{Arguments, ExitCode, Json, OptionSpec, Usage, println};
-use faults::FaultRecord;
+use faults::{FaultRecord, NoLines};
 
 application::application! {
     usage: Usage {
@@ -49,6 +50,14 @@ fn main(arguments: &Arguments) -> ExitCode {
         if !location.as_str().is_empty() {
             println!("    at {location}");
         }
+        match (record.lines(), record.place) {
+            (Ok(lines), _) if lines.len() > 1 => println!("    ({})", lines.join(", inlined at ")),
+            (Ok(_) | Err(NoLines::NoLine), _) | (_, None) => {}
+            (Err(reason), Some(place)) => {
+                println!("    no lines: {reason}; on the host:");
+                println!("    strake resolve {component}{place}");
+            }
+        }
         match record.recovery_ns {
             Some(time) => println!("    {} after {} µs", action.as_str(), time / 1000),
             None => println!("    {}", action.as_str()),
@@ -70,6 +79,15 @@ fn describe(record: &FaultRecord) -> Json {
         ("function", record.function.as_str().into()),
         ("offset", record.offset.into()),
         ("location", record.location.as_str().into()),
+        ("lines", Json::array(record.lines().unwrap_or_default())),
+        (
+            "exact_id",
+            record
+                .place
+                .map(|it| format!("{:032x}", it.exact_id))
+                .into(),
+        ),
+        ("text_offset", record.place.map(|it| it.text_offset).into()),
         ("in_interrupt_handler", record.in_interrupt_handler.into()),
         ("vector", record.vector().map(u32::from).into()),
         ("failure", Json::text(&record.failure)),

@@ -4,16 +4,20 @@
 
 extern crate alloc;
 
-use alloc::format;
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use application::{
     Arguments, ExitCode, Json, Operands, OptionSpec, Usage, eprintln, fail, println,
 };
-use loader::Location;
+use loader::{Location, NoLines};
 
 application::application! {
     usage: Usage {
         name: "resolve",
-        summary: "name the function that an address belongs to",
+        summary: "name function and line that an address belongs to",
         operands: Operands::new("ADDR", 1, 1),
         options: &[OptionSpec::JSON],
         notes: &["ADDR is hexadecimal, with or without 0x; 'symbols' shows some."],
@@ -36,15 +40,28 @@ fn main(arguments: &Arguments) -> ExitCode {
             format!("{address:#x} lies in no component's text"),
         );
     };
+    let mut lines = Vec::new();
+    let known = loader::CodePlace::of(address).map(|place| {
+        loader::lines_of(place, &mut |line| lines.push(line.to_string()))
+            .map_err(|reason| (reason, place))
+    });
     if arguments.has("json") {
-        println!("{}", describe(address, &location));
-    } else {
-        println!("{location}");
+        println!("{}", describe(address, &location, &lines));
+        return ExitCode::SUCCESS;
+    }
+    println!("{location}");
+    match known {
+        Some(Ok(())) => println!("at {}", lines.join(", inlined at ")),
+        Some(Err((reason, place))) if reason != NoLines::NoLine => {
+            println!("no lines: {reason}; on the host:");
+            println!("strake resolve {}{place}", location.component);
+        }
+        _ => {}
     }
     ExitCode::SUCCESS
 }
 
-fn describe(address: u64, location: &Location) -> Json {
+fn describe(address: u64, location: &Location, lines: &[String]) -> Json {
     Json::object([
         ("address", format!("{address:#018x}").into()),
         ("component", (&location.component).into()),
@@ -52,5 +69,6 @@ fn describe(address: u64, location: &Location) -> Json {
         ("offset", location.offset.into()),
         ("stub", location.stub.into()),
         ("retired", location.retired.into()),
+        ("lines", Json::array(lines)),
     ])
 }

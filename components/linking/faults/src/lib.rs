@@ -28,6 +28,7 @@ mod symbol;
 use component::{Handover, StartError};
 
 pub use leaks::{Leak, leaks, total_leaks};
+pub use loader::{CodePlace, NoLines};
 pub use provoke::{
     Provocation, UnknownProvocation, fault_in_interrupt_handler, leaf_fault_runs_drops,
     locked_in_vain, provoke,

@@ -1,8 +1,14 @@
 //! The faults that were, for whoever wants to know later.
 
-use alloc::{collections::VecDeque, vec::Vec};
+use crate::symbol;
+use alloc::{
+    collections::VecDeque,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::sync::atomic::{AtomicU64, Ordering};
 use cpu::{CpuId, IrqMutex};
+use loader::{CodePlace, NoLines};
 use task::{Failure, Message, TaskId};
 
 /// How many faults are kept.
@@ -34,7 +40,10 @@ pub struct FaultRecord {
     pub offset: u64,
     /// The address of the instruction.
     pub instruction: u64,
-    /// File and line, with a colon between; empty if they are not known.
+    /// The same, as it is named elsewhere and after the text is gone; `None` outside of all texts.
+    pub place: Option<CodePlace>,
+    /// File and line, with a colon between; empty if they are not known. Of what the compiler has inlined
+    /// from the toolchain's own libraries, the line that used it.
     pub location: Message,
     /// What happened.
     pub failure: Failure,
@@ -159,9 +168,28 @@ pub fn records() -> Vec<FaultRecord> {
 }
 
 impl FaultRecord {
-    /// Names the function, if nobody could when the fault happened.
+    /// The lines that the instruction comes from, the innermost first: each was inlined into the next one.
+    ///
+    /// # Errors
+    ///
+    /// When they are not known.
+    pub fn lines(&self) -> Result<Vec<String>, NoLines> {
+        let mut lines = Vec::new();
+        let place = self.place.ok_or(NoLines::NoLine)?;
+        loader::lines_of(place, &mut |line| lines.push(line.to_string()))?;
+        Ok(lines)
+    }
+
+    /// Names function and line, if nobody could when the fault happened.
     fn resolve(&mut self) {
-        if !self.function.as_str().is_empty() {
+        let Some(place) = self.place else {
+            return;
+        };
+        if self.location.as_str().is_empty() {
+            self.location = symbol::best_line(place);
+        }
+        // The text may have gone since, and another lie there.
+        if !self.function.as_str().is_empty() || CodePlace::of(self.instruction) != Some(place) {
             return;
         }
         if let Some(location) = loader::resolve(self.instruction) {

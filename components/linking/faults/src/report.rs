@@ -2,7 +2,7 @@
 
 use crate::{
     record::{self, Action, FaultRecord},
-    symbol::{Address, Backtrace, Names, Origin},
+    symbol::{self, Address, Backtrace, Names, Origin},
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -12,10 +12,11 @@ use core::{
 };
 use cpu::IrqMutex;
 use interrupts::TrapFrame;
+use loader::CodePlace;
 use task::{Failure, KillDeferral, Message, Streams, TaskId};
 
 /// Room for a report in bytes; the rest is cut.
-const CAPACITY: usize = 8 * 1024;
+const CAPACITY: usize = 12 * 1024;
 
 /// Memory for a report, taken in good times; who reports takes it and puts it back.
 #[used]
@@ -190,9 +191,13 @@ fn describe(fault: &Fault<'_>) -> FaultRecord {
         function = Message::new(&location.function);
         offset = location.offset;
     }
-    let location = match fault.location {
-        Some(location) => Message::new(format_args!("{}:{}", location.file(), location.line())),
-        None => Message::new(""),
+    let place = CodePlace::of(instruction);
+    let location = match (fault.location, place) {
+        (Some(location), _) => {
+            Message::new(format_args!("{}:{}", location.file(), location.line()))
+        }
+        (None, Some(place)) if fault.names == Names::Functions => symbol::best_line(place),
+        _ => Message::new(""),
     };
     let in_handler = in_interrupt_handler();
     FaultRecord {
@@ -207,6 +212,7 @@ fn describe(fault: &Fault<'_>) -> FaultRecord {
         function,
         offset,
         instruction,
+        place,
         location,
         failure: fault.failure.clone(),
         in_interrupt_handler: in_handler,

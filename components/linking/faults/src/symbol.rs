@@ -6,7 +6,8 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 use interrupts::TrapFrame;
-use task::Failure;
+use loader::{CodePlace, Line, NoLines};
+use task::{Failure, Message};
 
 /// Most frames of a report; what overflowed a stack has more than anybody reads.
 const MAX_FRAMES: usize = 24;
@@ -14,26 +15,26 @@ const MAX_FRAMES: usize = 24;
 /// How much of a name is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Names {
-    /// Component and offset: that asks for no memory.
+    /// Component, build and offset: that asks for no memory.
     Components,
-    /// Function and offset.
+    /// Function and offset, file and line.
     Functions,
 }
 
-/// An instruction's address, displayed as function and offset.
+/// An instruction's address, displayed as function and offset, or as component and offset.
 pub(crate) struct Address(pub(crate) u64, pub(crate) Names);
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.1 == Names::Components {
             return match loader::text_at(self.0) {
-                Some(text) => write!(
-                    f,
-                    "{}+{:#x} ({:#x})",
-                    text.name,
-                    self.0.saturating_sub(text.text().start),
-                    self.0
-                ),
+                Some(text) => {
+                    let place = CodePlace {
+                        exact_id: text.exact_id,
+                        text_offset: self.0.saturating_sub(text.text().start),
+                    };
+                    write!(f, "{}{place} ({:#x})", text.name, self.0)
+                }
                 None => write!(f, "{:#x}", self.0),
             };
         }
@@ -48,6 +49,49 @@ impl fmt::Display for Address {
             None => write!(f, "{:#x}", self.0),
         }
     }
+}
+
+/// Most lines of one instruction that are told: of what was inlined more often, the inner ones.
+const MAX_INLINED: usize = 6;
+
+/// Tells the lines that the instruction at `address` comes from; answers why not, if they are not known
+/// and somebody else may know them.
+fn write_lines(f: &mut fmt::Formatter<'_>, address: u64) -> Result<Option<NoLines>, fmt::Error> {
+    let Some(place) = CodePlace::of(address) else {
+        return Ok(None);
+    };
+    let (mut count, mut result) = (0, Ok(()));
+    let known = loader::lines_of(place, &mut |line| {
+        let before = match count {
+            0 => "       at ",
+            1..MAX_INLINED => ", inlined at ",
+            _ => return,
+        };
+        count += 1;
+        if result.is_ok() {
+            result = write!(f, "{before}{line}");
+        }
+    });
+    result?;
+    if count > 0 {
+        writeln!(f)?;
+    }
+    Ok(known.err().filter(|reason| *reason != NoLines::NoLine))
+}
+
+/// The line that a person looks for: the innermost one that is not of the toolchain's own libraries, into
+/// which the compiler has inlined so much. Empty if lines are not known.
+pub(crate) fn best_line(place: CodePlace) -> Message {
+    let mut best = None;
+    let visit = &mut |line: Line<'_>| {
+        let own = !line.file.starts_with("library/");
+        if best.as_ref().is_none_or(|(_, known)| own && !known) {
+            best = Some((Message::new(line), own));
+        }
+    };
+    // Whoever asks is told why not when the whole way is told.
+    let _ = loader::lines_of(place, visit);
+    best.map_or_else(|| Message::new(""), |(line, _)| line)
 }
 
 /// Where the stack of a fault begins.
@@ -83,6 +127,7 @@ impl fmt::Display for Backtrace<'_> {
             written: 0,
             last: None,
             repeated: 0,
+            unknown: None,
         };
         let mut result = Ok(());
         self.0.walk(&mut |frame| {
@@ -90,7 +135,36 @@ impl fmt::Display for Backtrace<'_> {
             result.is_ok()
         });
         result?;
-        lines.finish()
+        lines.repetitions()?;
+        match (lines.unknown, self.1) {
+            (_, Names::Components) => f.write_str("  on the host, `strake resolve` reads this\n"),
+            (Some(reason), Names::Functions) => {
+                write!(f, "  no lines: {reason}; on the host:\n  strake resolve")?;
+                self.write_unknown(f)
+            }
+            (None, Names::Functions) => Ok(()),
+        }
+    }
+}
+
+impl Backtrace<'_> {
+    /// Tells the frames whose lines are not known here, as `strake resolve` wants them.
+    fn write_unknown(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut result, mut written, mut last) = (Ok(()), 0, 0);
+        self.0.walk(&mut |frame| {
+            let place = CodePlace::of(frame.lookup).filter(|_| frame.lookup != last);
+            last = frame.lookup;
+            if let Some(place) = place
+                && loader::lines_of(place, &mut |_| ()).is_err_and(|it| it != NoLines::NoLine)
+                && let Some(text) = loader::text_at(frame.lookup)
+            {
+                written += 1;
+                result = write!(f, " {}{place}", text.name);
+            }
+            result.is_ok() && written < MAX_FRAMES
+        });
+        result?;
+        writeln!(f)
     }
 }
 
@@ -105,6 +179,8 @@ struct Lines<'a, 'b> {
     last: Option<u64>,
     /// How often the last frame came again.
     repeated: usize,
+    /// Why the lines of some frame are not known.
+    unknown: Option<NoLines>,
 }
 
 impl Lines<'_, '_> {
@@ -120,6 +196,10 @@ impl Lines<'_, '_> {
             self.written += 1;
             self.last = Some(address);
             writeln!(self.f, "  {index:>3}: {}", Address(address, self.names))?;
+            if self.names == Names::Functions {
+                let unknown = write_lines(self.f, address)?;
+                self.unknown = self.unknown.or(unknown);
+            }
         }
         Ok(())
     }
@@ -130,10 +210,6 @@ impl Lines<'_, '_> {
             writeln!(self.f, "       ({repeated} times more)")?;
         }
         Ok(())
-    }
-
-    fn finish(mut self) -> fmt::Result {
-        self.repetitions()
     }
 }
 

@@ -29,6 +29,7 @@ mod error;
 mod hooks;
 mod info;
 mod instance;
+mod lines;
 mod live;
 mod load;
 mod loaded;
@@ -50,6 +51,8 @@ pub use info::{
     symbols,
 };
 pub use instance::{Instance, instantiate, instantiate_object};
+pub use lines::{CodePlace, NoLines, lines_of};
+pub use linker::format::lines::Line;
 pub use live::{Live, LiveGuard, ObjectBytesOf, archive, handover, lock, snapshot};
 pub use load::{load, start_components, unload};
 pub use loaded::{Fresh, ImageState, Loaded, Sizes, image_hash};

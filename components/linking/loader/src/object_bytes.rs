@@ -4,9 +4,10 @@ use crate::{archive, loaded::PAGE_ENTRY};
 use alloc::sync::Arc;
 use core::{
     fmt,
-    ops::Deref,
+    ops::{Deref, Range},
     sync::atomic::{AtomicU64, Ordering},
 };
+use linker::format::lines;
 use mappings::{Mapping, MappingError, PAGE_SIZE, Protection};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -114,6 +115,8 @@ pub(crate) fn received_bytes() -> u64 {
 pub struct ReceivedObject {
     pages: Mapping,
     length: usize,
+    /// Where in the pages its line tables lie, if it brought any.
+    lines: Range<usize>,
 }
 
 /// Bytes that an object with these pages takes: they, the entries for them in page tables, and the
@@ -133,12 +136,20 @@ impl ReceivedObject {
     pub fn with_length(length: usize) -> Result<Self, MappingError> {
         let pages = Mapping::allocate(length.max(1) as u64, Protection::ReadWrite)?;
         RECEIVED.fetch_add(memory(&pages), Ordering::Relaxed);
-        Ok(Self { pages, length })
+        Ok(Self {
+            pages,
+            length,
+            lines: 0..0,
+        })
     }
 
-    /// Makes the object read-only, and shareable.
+    /// Makes the object read-only, and shareable. Line tables behind it are not the object any more.
     #[must_use]
     pub fn seal(mut self) -> Arc<Self> {
+        let (object, lines) = lines::split(self.bytes());
+        let (object, lines) = (object.len(), lines.len());
+        self.lines = object..object + lines;
+        self.length = object;
         // The pages are mapped, so this does not fail; if it did, nobody could write them either,
         // but for stray pointers.
         if let Err(error) = self.pages.protect(Protection::Read) {
@@ -151,6 +162,13 @@ impl ReceivedObject {
     #[must_use]
     pub fn memory(&self) -> u64 {
         memory(&self.pages)
+    }
+
+    /// The side archive with its line tables; empty if it brought none.
+    #[must_use]
+    pub fn lines(&self) -> &[u8] {
+        let pages = self.pages.as_slice();
+        pages.get(self.lines.clone()).unwrap_or_default()
     }
 
     fn bytes(&self) -> &[u8] {

@@ -26,6 +26,16 @@ pub fn text_after(address: u64) -> Option<Arc<Loaded>> {
     texts.get(index).cloned()
 }
 
+/// A version of this build that brought line tables of its own.
+pub(crate) fn with_own_lines(exact_id: u128) -> Option<Arc<Loaded>> {
+    let texts = TEXTS.lock_unless_ours()?;
+    let brought = |loaded: &&Arc<Loaded>| {
+        let received = loaded.bytes.received();
+        loaded.exact_id == exact_id && received.is_some_and(|object| !object.lines().is_empty())
+    };
+    texts.iter().find(brought).cloned()
+}
+
 /// Runs `operation` on all mapped texts, in the order of their addresses, with the list's lock held
 /// and interrupts off; not at all if this CPU holds the lock already. For code that runs in
 /// exceptions: nothing is allocated or freed for it.

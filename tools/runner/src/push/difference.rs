@@ -1,10 +1,10 @@
 //! Which objects have to be sent: those whose content id is not that of what runs.
 
 use super::error::PushError;
-use image::{Build, members::Candidate};
+use image::{Build, lines, members::Candidate};
 use push_protocol::{Identity, Object};
 use serde::Deserialize;
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, iter, path::Path};
 
 /// The components that the system has, by name, with their content ids.
 pub struct Running(BTreeMap<String, u128>);
@@ -91,7 +91,7 @@ impl SwapSet {
         Ok(())
     }
 
-    /// Reads the objects.
+    /// Reads the objects, each with its line table behind it.
     ///
     /// # Errors
     ///
@@ -103,11 +103,12 @@ impl SwapSet {
             .filter_map(|index| build.members.list.get(*index));
         members
             .map(|member| {
-                let path = &member.cached.object;
-                let bytes = fs::read(path).map_err(|source| PushError::Io {
-                    what: format!("reading {}", path.display()),
-                    source,
-                })?;
+                let mut bytes = read(&member.cached.object)?;
+                let exact_id = parse_id(&member.cached.summary.ids.exact)?;
+                let table = read(&member.cached.lines)?;
+                let tables = lines::collect(iter::once((exact_id, table.as_slice())))
+                    .map_err(|error| PushError::Build(error.to_string()))?;
+                lines::append(&mut bytes, &tables);
                 Ok(Object {
                     name: member.unit.name.clone(),
                     bytes,
@@ -115,6 +116,13 @@ impl SwapSet {
             })
             .collect()
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, PushError> {
+    fs::read(path).map_err(|source| PushError::Io {
+        what: format!("reading {}", path.display()),
+        source,
+    })
 }
 
 fn identity(member: &Candidate) -> Result<Identity, PushError> {
