@@ -17,6 +17,7 @@ pub mod monitor;
 pub mod outcome;
 pub mod plain;
 pub mod push;
+pub mod resolve;
 pub mod session;
 pub mod settings;
 pub mod terminal;

@@ -1,8 +1,8 @@
 //! `strake run`, `strake push`, `strake debug`: what `make` calls. Settings come as environment
-//! variables, see `make help`.
+//! variables, see `make help`. `strake resolve` names the lines of a report.
 #![forbid(unsafe_code)]
 
-use runner::{Outcome, debug, push, session, settings::Settings};
+use runner::{Outcome, debug, push, resolve, session, settings::Settings};
 use std::{error::Error, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -10,9 +10,10 @@ fn main() -> ExitCode {
         Some("run") => run(),
         Some("push") => push(),
         Some("debug") => Err(debug::run(std::env::args().skip(2)).into()),
+        Some("resolve") => resolve(),
         other => {
             eprintln!(
-                "strake: unknown command {:?}; there are run, push, debug",
+                "strake: unknown command {:?}; there are run, push, debug, resolve",
                 other.unwrap_or("")
             );
             return ExitCode::from(2);
@@ -35,6 +36,15 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
 fn push() -> Result<ExitCode, Box<dyn Error>> {
     let options = push::Options::from_arguments(std::env::args().skip(2))?;
     Ok(if push::run(&options)? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn resolve() -> Result<ExitCode, Box<dyn Error>> {
+    let options = resolve::Options::from_arguments(std::env::args().skip(2))?;
+    Ok(if resolve::run(&options)? {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

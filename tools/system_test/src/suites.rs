@@ -8,6 +8,7 @@ mod figures;
 mod files;
 mod inject;
 mod integrity;
+mod lines;
 mod objects;
 mod policies;
 mod replace;
@@ -28,6 +29,7 @@ pub(crate) const ALL: &[Suite] = &[
     boot::SUITE,
     crash::SUITE,
     integrity::SUITE,
+    lines::SUITE,
     inject::SUITE,
     run::SUITE,
     debug::SUITE,

@@ -124,7 +124,7 @@ fn no_serial_port(_: &Options) -> Verdict {
 }
 
 /// A machine with `bytes` for its archive; the file's name keeps tests apart.
-fn with_archive(name: &str, bytes: &[u8]) -> Result<Machine, Failure> {
+pub(crate) fn with_archive(name: &str, bytes: &[u8]) -> Result<Machine, Failure> {
     let path = PathBuf::from(format!("build/test-{}-{name}", std::process::id()));
     fs::write(&path, bytes).map_err(|error| Failure::Wrong(format!("writing {name}: {error}")))?;
     let artifacts = Artifacts {
@@ -137,7 +137,8 @@ fn with_archive(name: &str, bytes: &[u8]) -> Result<Machine, Failure> {
     })
 }
 
-fn archive() -> Result<Vec<u8>, Failure> {
+/// The archive's file: the archive, and behind it the line tables.
+pub(crate) fn archive() -> Result<Vec<u8>, Failure> {
     fs::read(Artifacts::default().archive)
         .map_err(|error| Failure::Wrong(format!("reading the archive: {error}")))
 }
