@@ -1,12 +1,17 @@
 //! Interrupt state as a guard, and the lock that holds it.
 
 use core::{
+    arch::asm,
+    cell::UnsafeCell,
+    fmt,
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use spin::mutex::{SpinMutex, SpinMutexGuard};
-use x86_64::instructions::interrupts;
+use x86_64::{
+    instructions::interrupts,
+    registers::rflags::{self, RFlags},
+};
 
 use crate::{
     CpuId,
@@ -19,6 +24,7 @@ const NOBODY: u32 = u32::MAX;
 
 /// Whether this CPU takes maskable interrupts now.
 #[must_use]
+#[inline]
 pub fn interrupts_enabled() -> bool {
     interrupts::are_enabled()
 }
@@ -51,7 +57,8 @@ pub fn halt() -> ! {
 #[must_use]
 #[derive(Debug)]
 pub struct InterruptsOff {
-    were_enabled: bool,
+    /// The interrupt flag as it was, where it lies in the flags; 0 for off.
+    before: u64,
     /// A guard belongs to the CPU that made it.
     not_send: core::marker::PhantomData<*mut ()>,
 }
@@ -60,20 +67,21 @@ impl InterruptsOff {
     /// Turns interrupts off.
     #[inline]
     pub fn new() -> Self {
-        let were_enabled = interrupts::are_enabled();
-        if were_enabled {
+        let before = rflags::read_raw() & RFlags::INTERRUPT_FLAG.bits();
+        if before != 0 {
             interrupts::disable();
         }
         Self {
-            were_enabled,
+            before,
             not_send: core::marker::PhantomData,
         }
     }
 
     /// Whether interrupts were on before.
     #[must_use]
+    #[inline]
     pub fn were_enabled(&self) -> bool {
-        self.were_enabled
+        self.before != 0
     }
 }
 
@@ -86,8 +94,11 @@ impl Default for InterruptsOff {
 impl Drop for InterruptsOff {
     #[inline]
     fn drop(&mut self) {
-        if self.were_enabled {
-            interrupts::enable();
+        if self.before != 0 {
+            // Without the instruction that `interrupts::enable` has after it: before whoever turns
+            // interrupts off next, there is the look whether they are on.
+            // SAFETY: interrupts were on when the value was made, so who made it lets them be.
+            unsafe { asm!("sti", options(preserves_flags, nostack)) };
         }
     }
 }
@@ -110,20 +121,26 @@ pub fn abandoned_locks() -> u32 {
 ///
 /// For short sections without blocking. While it waits, interrupts are as the caller had them; with
 /// interrupts off it does what other CPUs ask of this one.
-#[derive(Debug)]
 pub struct IrqMutex<T: ?Sized> {
     /// The name under which a CPU holds the lock, to tell a deadlock, and a lock that was abandoned,
-    /// from waiting.
+    /// from waiting; [`NOBODY`] when it is free. It is the lock itself, so that there is no moment at
+    /// which a fault could leave it taken and without a name.
     holder: AtomicU32,
-    value: SpinMutex<T>,
+    value: UnsafeCell<T>,
 }
+
+// SAFETY: the value is reached through `&self` only by whoever holds the lock, which one CPU does at a
+// time; it is moved or dropped where the lock is.
+unsafe impl<T: ?Sized + Send> Send for IrqMutex<T> {}
+// SAFETY: as above; the value goes from one CPU to another by the lock, so it must be `Send`.
+unsafe impl<T: ?Sized + Send> Sync for IrqMutex<T> {}
 
 impl<T> IrqMutex<T> {
     /// A free lock around `value`.
     pub const fn new(value: T) -> Self {
         Self {
             holder: AtomicU32::new(NOBODY),
-            value: SpinMutex::new(value),
+            value: UnsafeCell::new(value),
         }
     }
 }
@@ -137,12 +154,22 @@ impl<T: ?Sized> IrqMutex<T> {
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> IrqGuard<'_, T> {
+        match self.try_lock() {
+            Some(guard) => guard,
+            None => self.wait(),
+        }
+    }
+
+    #[track_caller]
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) -> IrqGuard<'_, T> {
         loop {
+            self.check_not_ours();
+            self.spin();
             if let Some(guard) = self.try_lock() {
                 return guard;
             }
-            self.check_not_ours();
-            self.spin();
         }
     }
 
@@ -169,24 +196,33 @@ impl<T: ?Sized> IrqMutex<T> {
     #[track_caller]
     #[inline]
     pub fn lock_bare(&self) -> BareGuard<'_, T> {
-        let value = self.value.try_lock().unwrap_or_else(|| self.wait());
-        self.holder.store(lock_token(), Ordering::Relaxed);
-        BareGuard {
-            holder: &self.holder,
-            value,
+        match self.try_lock_bare() {
+            Some(guard) => guard,
+            None => self.wait_bare(),
         }
     }
 
     #[track_caller]
     #[cold]
     #[inline(never)]
-    fn wait(&self) -> SpinMutexGuard<'_, T> {
+    fn wait_bare(&self) -> BareGuard<'_, T> {
         loop {
             self.check_not_ours();
             self.spin();
-            if let Some(value) = self.value.try_lock() {
-                return value;
+            if let Some(guard) = self.try_lock_bare() {
+                return guard;
             }
+        }
+    }
+
+    /// As [`IrqMutex::lock_bare`], if it is free.
+    #[inline]
+    pub fn try_lock_bare(&self) -> Option<BareGuard<'_, T>> {
+        // Not a value that would be dropped, and with it the lock of somebody else, if it was not free.
+        if self.take() {
+            Some(BareGuard { lock: self })
+        } else {
+            None
         }
     }
 
@@ -194,20 +230,35 @@ impl<T: ?Sized> IrqMutex<T> {
     #[inline]
     pub fn try_lock(&self) -> Option<IrqGuard<'_, T>> {
         let interrupts = InterruptsOff::new();
-        let value = self.value.try_lock()?;
-        self.holder.store(lock_token(), Ordering::Relaxed);
-        Some(IrqGuard {
-            holder: &self.holder,
-            value,
-            _interrupts: interrupts,
-        })
+        if self.take() {
+            Some(IrqGuard {
+                lock: self,
+                _interrupts: interrupts,
+            })
+        } else {
+            None
+        }
+    }
+
+    /// Takes the lock for this CPU if it is free; interrupts must be off.
+    #[inline]
+    fn take(&self) -> bool {
+        self.holder
+            .compare_exchange(NOBODY, lock_token(), Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Releases the lock; the caller's guard is not used any more.
+    #[inline]
+    fn release(&self) {
+        self.holder.store(NOBODY, Ordering::Release);
     }
 
     /// Waits until the lock looks free.
     #[cold]
     #[inline(never)]
     fn spin(&self) {
-        while self.value.is_locked() {
+        while self.holder.load(Ordering::Relaxed) != NOBODY {
             if self.take_from_nobody() {
                 return;
             }
@@ -216,7 +267,8 @@ impl<T: ?Sized> IrqMutex<T> {
         }
     }
 
-    /// Releases the lock if it was abandoned; whether it was.
+    /// Releases the lock if it was abandoned; whether it was. The CPU that took it under its name holds
+    /// none under that any more, so no guard is left that would be used or dropped.
     fn take_from_nobody(&self) -> bool {
         let holder = self.holder.load(Ordering::Relaxed);
         let name = |cpu| Some(local_of(CpuId(cpu))?.lock_token.load(Ordering::Relaxed));
@@ -226,13 +278,10 @@ impl<T: ?Sized> IrqMutex<T> {
         // Only one of those who wait sees the word change.
         let changed =
             self.holder
-                .compare_exchange(holder, NOBODY, Ordering::Relaxed, Ordering::Relaxed);
+                .compare_exchange(holder, NOBODY, Ordering::AcqRel, Ordering::Relaxed);
         if changed.is_err() {
             return false;
         }
-        // SAFETY: the CPU that took the lock under this name holds none under it any more, so no guard
-        // of it is left that would be used or dropped, and nobody else has taken it meanwhile.
-        unsafe { self.value.force_unlock() };
         ABANDONED.fetch_add(1, Ordering::Relaxed);
         true
     }
@@ -262,41 +311,54 @@ impl<T: ?Sized> IrqMutex<T> {
     }
 }
 
+impl<T: ?Sized + fmt::Debug> fmt::Debug for IrqMutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("IrqMutex");
+        match self.try_lock() {
+            Some(value) => shown.field("value", &&*value),
+            None => shown.field("value", &format_args!("<locked>")),
+        };
+        shown.finish_non_exhaustive()
+    }
+}
+
 /// The right to use what an [`IrqMutex`] protects; interrupts are off while it lives.
 #[must_use]
 pub struct IrqGuard<'a, T: ?Sized> {
-    // Dropped in this order: the lock is released before interrupts come back.
-    holder: &'a AtomicU32,
-    value: SpinMutexGuard<'a, T>,
+    lock: &'a IrqMutex<T>,
+    /// Dropped after the lock has been released.
     _interrupts: InterruptsOff,
 }
 
 impl<T: ?Sized> Deref for IrqGuard<'_, T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
-        &self.value
+        // SAFETY: who has the guard holds the lock.
+        unsafe { &*self.lock.value.get() }
     }
 }
 
 impl<T: ?Sized> DerefMut for IrqGuard<'_, T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
+        // SAFETY: who has the guard holds the lock, and has it alone.
+        unsafe { &mut *self.lock.value.get() }
     }
 }
 
 impl<T: ?Sized> Drop for IrqGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.holder.store(NOBODY, Ordering::Relaxed);
+        self.lock.release();
     }
 }
 
 /// The right to use what an [`IrqMutex`] protects, for code that has interrupts off by itself.
 #[must_use]
 pub struct BareGuard<'a, T: ?Sized> {
-    holder: &'a AtomicU32,
-    value: SpinMutexGuard<'a, T>,
+    lock: &'a IrqMutex<T>,
 }
 
 impl<T: ?Sized> Deref for BareGuard<'_, T> {
@@ -304,21 +366,22 @@ impl<T: ?Sized> Deref for BareGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.value
+        // SAFETY: who has the guard holds the lock.
+        unsafe { &*self.lock.value.get() }
     }
 }
 
 impl<T: ?Sized> DerefMut for BareGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
+        // SAFETY: who has the guard holds the lock, and has it alone.
+        unsafe { &mut *self.lock.value.get() }
     }
 }
 
 impl<T: ?Sized> Drop for BareGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        // Before the value's own guard releases the lock.
-        self.holder.store(NOBODY, Ordering::Relaxed);
+        self.lock.release();
     }
 }
