@@ -99,7 +99,7 @@ pub fn backtrace_parked(
 ) -> Result<(), StepError> {
     let bounds = StackBounds(task.stack_range());
     let stack_pointer = task.saved_stack_pointer();
-    let mut saved = [0; 7];
+    let mut saved = [0; 3];
     let mut address = stack_pointer;
     for word in &mut saved {
         *word = bounds.read(address)?;

@@ -64,16 +64,12 @@ impl Registers {
 
     /// The registers of a task that does not run, from what its last switch left on its stack:
     /// `r15 r14 r13 r12 rbx rbp`, then the return address.
-    pub(crate) const fn of_parked(saved: [u64; 7], stack_pointer: u64) -> Self {
-        let [r15, r14, r13, r12, rbx, rbp, rip] = saved;
+    pub(crate) const fn of_parked(saved: [u64; 3], stack_pointer: u64) -> Self {
+        let [rbx, rbp, rip] = saved;
         let mut values = [0; COUNT];
         values[RBX] = rbx;
         values[RBP] = rbp;
         values[RSP] = stack_pointer;
-        values[12] = r12;
-        values[13] = r13;
-        values[14] = r14;
-        values[15] = r15;
         values[RIP] = rip;
         Self { values }
     }

@@ -45,9 +45,10 @@ pub use irq::{
     interrupts_enabled, wait_for_interrupt, without_interrupts,
 };
 pub use local::{
-    CpuId, Local, MAX_CPUS, clear_reschedule, current_cpu, current_task, heap_word, holds_no_lock,
-    interrupt_nesting, leaving_task, local, local_of, preemption_depth, set_current_task,
-    set_leaving_task, set_preemption_depth,
+    CpuId, Local, MAX_CPUS, clear_leaving_task, clear_reschedule, current_cpu, current_task,
+    enter_policy, heap_word, holds_no_lock, interrupt_nesting, leave_policy, leaving_task, local,
+    local_of, preemption_depth, set_current_task, set_leaving_task, set_preemption_depth,
+    set_switched_at, switched_at,
 };
 pub use online::{alone, go_online, online_cpus};
 pub use preemption::{PreemptionGuard, preemption_enabled};

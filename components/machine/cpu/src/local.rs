@@ -57,6 +57,11 @@ pub struct Local {
     pub current_task: AtomicUsize,
     /// The task that the CPU is switching away from, as such a number; 0 when it is not.
     pub leaving_task: AtomicUsize,
+    /// Time stamp of the last switch between tasks, or of the last time that the running one was
+    /// accounted for.
+    pub switched_at: AtomicU64,
+    /// Whether the CPU is inside the scheduling policy.
+    pub inside_policy: AtomicBool,
     /// Address of the CPU's share of the heap, which only `heap` understands; 0 before it has one
     /// and while an interrupt handler is active, which must not use what it may have interrupted.
     pub heap: AtomicUsize,
@@ -109,6 +114,8 @@ impl Local {
             reschedule: AtomicBool::new(false),
             current_task: AtomicUsize::new(0),
             leaving_task: AtomicUsize::new(0),
+            switched_at: AtomicU64::new(0),
+            inside_policy: AtomicBool::new(false),
             heap: AtomicUsize::new(0),
             apic_id: AtomicU32::new(0),
             requests: AtomicU32::new(0),
@@ -265,64 +272,91 @@ pub fn set_preemption_depth(depth: u32) {
     }
 }
 
-/// `Local::current_task` of this CPU.
-#[inline]
-#[must_use]
-pub fn current_task() -> usize {
-    let value: usize;
-    // SAFETY: GS points to this CPU's block, and the offset is that of a word in it.
-    unsafe {
-        asm!(
-            "mov {0}, gs:[{1}]",
-            out(reg) value,
-            const offset_of!(Local, current_task),
-            options(nostack, preserves_flags, readonly),
-        );
-    }
-    value
+/// Defines a function that reads a word of this CPU's block, and one that sets it.
+macro_rules! own_word {
+    ($read:ident, $set:ident, $type:ty, $name:literal) => {
+        #[doc = concat!($name, " of this CPU.")]
+        #[inline]
+        #[must_use]
+        pub fn $read() -> $type {
+            let value: $type;
+            // SAFETY: GS points to this CPU's block, and the offset is that of a word in it.
+            unsafe {
+                asm!(
+                    "mov {0}, gs:[{1}]",
+                    out(reg) value,
+                    const offset_of!(Local, $read),
+                    options(nostack, preserves_flags, readonly),
+                );
+            }
+            value
+        }
+
+        #[doc = concat!("Sets ", $name, " of this CPU.")]
+        #[inline]
+        pub fn $set(value: $type) {
+            // SAFETY: GS points to this CPU's block, and the offset is that of a word in it, whose
+            // meaning is its owner's affair.
+            unsafe {
+                asm!(
+                    "mov gs:[{0}], {1}",
+                    const offset_of!(Local, $read),
+                    in(reg) value,
+                    options(nostack, preserves_flags),
+                );
+            }
+        }
+    };
 }
 
-/// Sets `Local::current_task` of this CPU.
+own_word!(
+    current_task,
+    set_current_task,
+    usize,
+    "`Local::current_task`"
+);
+own_word!(
+    leaving_task,
+    set_leaving_task,
+    usize,
+    "`Local::leaving_task`"
+);
+own_word!(switched_at, set_switched_at, u64, "`Local::switched_at`");
+
+/// Sets `Local::leaving_task` of this CPU to 0.
 #[inline]
-pub fn set_current_task(value: usize) {
-    // SAFETY: GS points to this CPU's block, and the offset is that of a word in it, whose meaning is
-    // its owner's affair.
+pub fn clear_leaving_task() {
+    // SAFETY: GS points to this CPU's block, and the offset is that of a word in it, which may be 0.
     unsafe {
         asm!(
-            "mov gs:[{0}], {1}",
-            const offset_of!(Local, current_task),
-            in(reg) value,
+            "mov qword ptr gs:[{0}], 0",
+            const offset_of!(Local, leaving_task),
             options(nostack, preserves_flags),
         );
     }
 }
 
-/// `Local::leaving_task` of this CPU.
+/// Says that this CPU is inside the scheduling policy.
 #[inline]
-#[must_use]
-pub fn leaving_task() -> usize {
-    let value: usize;
-    // SAFETY: GS points to this CPU's block, and the offset is that of a word in it.
+pub fn enter_policy() {
+    // SAFETY: GS points to this CPU's block, and the offset is that of a flag in it.
     unsafe {
         asm!(
-            "mov {0}, gs:[{1}]",
-            out(reg) value,
-            const offset_of!(Local, leaving_task),
-            options(nostack, preserves_flags, readonly),
+            "mov byte ptr gs:[{0}], 1",
+            const offset_of!(Local, inside_policy),
+            options(nostack, preserves_flags),
         );
     }
-    value
 }
 
-/// Sets `Local::leaving_task` of this CPU.
+/// Says that it is not.
 #[inline]
-pub fn set_leaving_task(value: usize) {
-    // SAFETY: as in `set_current_task`.
+pub fn leave_policy() {
+    // SAFETY: as in `enter_policy`.
     unsafe {
         asm!(
-            "mov gs:[{0}], {1}",
-            const offset_of!(Local, leaving_task),
-            in(reg) value,
+            "mov byte ptr gs:[{0}], 0",
+            const offset_of!(Local, inside_policy),
             options(nostack, preserves_flags),
         );
     }

@@ -48,6 +48,7 @@ impl Drop for PreemptionGuard {
 
 /// Whether the running task may be preempted: no guard and no interrupt handler is active.
 #[must_use]
+#[inline]
 pub fn preemption_enabled() -> bool {
     preemption_depth() == 0 && interrupt_nesting() == 0
 }

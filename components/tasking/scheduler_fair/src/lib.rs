@@ -22,10 +22,9 @@
 mod queue;
 
 use component::{Handover, StartError};
-use core::sync::atomic::{AtomicU64, Ordering};
 use cpu::CpuId;
 use queue::Queue;
-use task::{Answer, CpuQueues, Left, Placed, Reason, Runnable, SchedulingPolicy, Task, Turn};
+use task::{Answer, CpuQueues, Placed, Reason, Runnable, SchedulingPolicy, Task};
 
 component::component! { start: start, stop: stop }
 
@@ -37,12 +36,9 @@ static POLICY: Fair = Fair {
     queues: CpuQueues::new(),
 };
 
-/// That in ticks of the time-stamp counter.
-#[used]
-static SLICE: AtomicU64 = AtomicU64::new(1);
-
 fn start(_: &'static Handover) -> Result<(), StartError> {
-    SLICE.store(clock::ns_to_ticks(SLICE_NS).max(1), Ordering::Relaxed);
+    let slice = clock::ns_to_ticks(SLICE_NS).max(1);
+    POLICY.queues.for_each(|queue| queue.set_slice(slice));
     task::register_policy(env!("CARGO_PKG_NAME"), &POLICY)
 }
 
@@ -50,13 +46,20 @@ fn stop() -> Result<(), StartError> {
     task::unregister_policy(env!("CARGO_PKG_NAME")).map_err(Into::into)
 }
 
-#[inline]
-fn slice() -> u64 {
-    SLICE.load(Ordering::Relaxed)
-}
-
 struct Fair {
     queues: CpuQueues<Queue>,
+}
+
+impl Fair {
+    #[cold]
+    #[inline(never)]
+    fn exchange_slowly(&self, cpu: CpuId, running: Runnable, reason: Reason) -> Option<Runnable> {
+        let mut queue = self.queues.lock_bare(cpu);
+        match reason {
+            Reason::Yielded => queue.exchange_for_another(running),
+            _ => queue.exchange_for_best(running),
+        }
+    }
 }
 
 impl SchedulingPolicy for Fair {
@@ -66,29 +69,34 @@ impl SchedulingPolicy for Fair {
 
     fn enqueue(&self, cpu: CpuId, task: Runnable, reason: Reason) -> Placed {
         let cpu = self.queues.place(cpu, &task, reason);
-        let preempts = self.queues.lock(cpu).push_new(task, slice());
+        let preempts = self.queues.lock(cpu).push_new(task);
         Placed { cpu, preempts }
     }
 
-    fn exchange(&self, cpu: CpuId, running: Runnable, turn: Turn) -> Option<Runnable> {
-        let mut queue = self.queues.lock_bare(cpu);
-        match turn.reason {
-            Reason::Yielded => queue.exchange_for_another(running, slice()),
-            _ => queue.exchange_for_best(running, slice()),
+    fn exchange(&self, cpu: CpuId, running: Runnable, reason: Reason) -> Option<Runnable> {
+        let mut running = running;
+        if reason == Reason::Yielded
+            && let Some(mut queue) = self.queues.try_lock_bare(cpu)
+        {
+            match queue.exchange_for_only(running) {
+                Ok(next) => return Some(next),
+                Err(back) => running = back,
+            }
         }
+        self.exchange_slowly(cpu, running, reason)
     }
 
-    fn pick(&self, cpu: CpuId, left: Option<Left<'_>>) -> Option<Runnable> {
+    fn pick(&self, cpu: CpuId, left: Option<&Task>) -> Option<Runnable> {
         let mut queue = self.queues.lock(cpu);
-        if let Some(Left { task, .. }) = left {
-            queue.forget(task, slice());
+        if let Some(task) = left {
+            queue.forget(task);
         }
-        queue.pop_best(slice())
+        queue.pop_best()
     }
 
     fn steal(&self, cpu: CpuId) -> Option<Runnable> {
         let task = self.queues.steal(cpu)?;
-        self.queues.lock(cpu).adopt(&task, slice());
+        self.queues.lock(cpu).adopt(&task);
         Some(task)
     }
 

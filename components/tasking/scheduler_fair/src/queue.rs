@@ -18,9 +18,9 @@ const CHARGED: usize = 3;
 /// Where virtual time begins: so far from 0 that nothing is ever before 0.
 const BEGIN: u64 = 1 << 48;
 
-/// Slices in the time that is charged at once, and by which a task may be ahead of its share and still
-/// be eligible.
+/// Grains in a slice.
 const GRAINS: u64 = 64;
+/// Graces in a slice.
 const GRACES: u64 = 16;
 
 /// The longest turn that is charged for, in slices.
@@ -44,6 +44,14 @@ pub(crate) struct Queue {
     /// The deadline of the task that was taken out last, and runs.
     running: u64,
     length: usize,
+    /// How long a task of normal weight runs for each of its deadlines.
+    slice: u64,
+    /// The time that is charged at once.
+    grain: u64,
+    /// By how much a task may be ahead of its share and still be eligible.
+    grace: u64,
+    /// The last virtual start with which a task is eligible now.
+    eligible: u64,
 }
 
 /// What `ticks` are worth to the task.
@@ -84,10 +92,32 @@ fn renew(task: &Task, slice: u64) {
     task.set_policy_word(DEADLINE, due);
 }
 
+/// Takes notice that the task gives up its turn: the next one of its own is a slice later.
+#[inline(always)]
+fn postpone(task: &Task, slice: u64) {
+    let deadline = task.policy_word(DEADLINE).wrapping_add(slice);
+    task.set_policy_word(DEADLINE, deadline);
+}
+
 impl Queue {
+    /// Says how long a slice is.
+    pub(crate) fn set_slice(&mut self, slice: u64) {
+        self.slice = slice;
+        self.grain = slice / GRAINS;
+        self.grace = slice / GRACES;
+        self.set_now(self.now);
+    }
+
+    #[inline]
+    fn set_now(&mut self, now: u64) {
+        self.now = now;
+        self.eligible = now.wrapping_add(self.grace);
+    }
+
     /// Lets the task pay for what it has run.
     #[cold]
-    fn charge(&mut self, task: &Task, slice: u64) {
+    fn charge(&mut self, task: &Task) {
+        let slice = self.slice;
         if task.policy_word(WEIGHT) == 0 {
             // Another policy let it run.
             self.count_in(task);
@@ -102,7 +132,7 @@ impl Queue {
             let normal = u64::from(Priority::NORMAL.weight()) << PACE_SHIFT;
             self.pace = normal.checked_div(self.weight).unwrap_or(normal).max(1);
         }
-        self.now = self.now.wrapping_add(scale(ran, self.pace, PACE_SHIFT));
+        self.set_now(self.now.wrapping_add(scale(ran, self.pace, PACE_SHIFT)));
         let start = task.policy_word(START).max(self.now.saturating_sub(slice));
         task.set_policy_word(START, start.wrapping_add(scaled(task, ran)));
         // Yields since the last time have moved the deadline, by more than they were worth together.
@@ -113,15 +143,16 @@ impl Queue {
     }
 
     /// Lets a task that leaves remember only how far it is from the virtual time.
-    pub(crate) fn forget(&mut self, task: &Task, slice: u64) {
-        if uncharged(task) >= slice / GRAINS || task.policy_word(WEIGHT) == 0 {
-            self.charge(task, slice);
+    pub(crate) fn forget(&mut self, task: &Task) {
+        if uncharged(task) >= self.grain || task.policy_word(WEIGHT) == 0 {
+            self.charge(task);
         }
         self.count_out(task);
     }
 
     /// The other way: for a task that comes.
-    pub(crate) fn adopt(&mut self, task: &Task, slice: u64) {
+    pub(crate) fn adopt(&mut self, task: &Task) {
+        let slice = self.slice;
         let distance = task.policy_word(START).cast_signed();
         let most = slice.cast_signed();
         // Nobody saves up more than a slice, and what anybody can be ahead is limited, too: the virtual
@@ -149,10 +180,10 @@ impl Queue {
     }
 
     /// Adds a task that was blocked, or is new. Whether it should run before the one that runs.
-    pub(crate) fn push_new(&mut self, task: Runnable, slice: u64) -> bool {
+    pub(crate) fn push_new(&mut self, task: Runnable) -> bool {
         // One that a fault took off its CPU half way counts already.
         if task.policy_word(WEIGHT) == 0 {
-            self.adopt(&task, slice);
+            self.adopt(&task);
         }
         // Time that the running one has had since it was charged is not counted, which favours it: a
         // task of equal weight does not preempt, one of greater weight does.
@@ -169,66 +200,80 @@ impl Queue {
 
     /// Takes the best task out after `running` has been put in.
     #[inline(never)]
-    pub(crate) fn exchange_for_best(&mut self, running: Runnable, slice: u64) -> Option<Runnable> {
-        self.charge(&running, slice);
+    pub(crate) fn exchange_for_best(&mut self, running: Runnable) -> Option<Runnable> {
+        self.charge(&running);
         if running.policy_word(START) >= running.policy_word(DEADLINE) {
-            renew(&running, slice);
+            renew(&running, self.slice);
         }
         if self.length == 0 {
             return Some(running);
         }
         self.ready.push(running);
-        self.take_best(slice)
+        self.take_best()
     }
 
     /// Takes the best of the others out, if there is one, and puts `running` in.
-    #[inline]
-    pub(crate) fn exchange_for_another(
-        &mut self,
-        running: Runnable,
-        slice: u64,
-    ) -> Option<Runnable> {
-        let Some(next) = self.take_best(slice) else {
+    pub(crate) fn exchange_for_another(&mut self, running: Runnable) -> Option<Runnable> {
+        let Some(next) = self.take_best() else {
             return Some(running);
         };
-        if uncharged(&running) >= slice / GRAINS {
-            self.charge(&running, slice);
+        if uncharged(&running) >= self.grain {
+            self.charge(&running);
         }
-        // It gives up its turn: the next one of its own is a slice later.
-        let deadline = running.policy_word(DEADLINE).wrapping_add(slice);
-        running.set_policy_word(DEADLINE, deadline);
+        postpone(&running, self.slice);
         self.ready.push(running);
         Some(next)
     }
 
+    /// As [`Queue::exchange_for_another`] in the most frequent case, with little to be done: there is one
+    /// other task, it is eligible, and nothing is to be charged.
+    ///
+    /// # Errors
+    ///
+    /// Gives `running` back when that is not the case.
+    #[inline(always)]
+    pub(crate) fn exchange_for_only(&mut self, running: Runnable) -> Result<Runnable, Runnable> {
+        let eligible = |first: &Task| first.policy_word(START) <= self.eligible;
+        if !self.early.is_empty()
+            || !self.ready.first().is_some_and(eligible)
+            || uncharged(&running) >= self.grain
+        {
+            return Err(running);
+        }
+        let slice = self.slice;
+        let next = self.ready.replace_only(running, |it| postpone(it, slice))?;
+        self.running = next.policy_word(DEADLINE);
+        Ok(next)
+    }
+
     /// As [`Queue::take_best`], when one task less waits afterwards.
-    pub(crate) fn pop_best(&mut self, slice: u64) -> Option<Runnable> {
-        let task = self.take_best(slice)?;
+    pub(crate) fn pop_best(&mut self) -> Option<Runnable> {
+        let task = self.take_best()?;
         self.length -= 1;
         Some(task)
     }
 
     /// Takes out the task that should run.
     #[inline]
-    fn take_best(&mut self, slice: u64) -> Option<Runnable> {
-        let eligible = self.now.wrapping_add(slice / GRACES);
+    fn take_best(&mut self) -> Option<Runnable> {
         let first = self.ready.first();
-        if self.early.is_empty() && first.is_some_and(|it| it.policy_word(START) <= eligible) {
+        let eligible = |first: &Task| first.policy_word(START) <= self.eligible;
+        if self.early.is_empty() && first.is_some_and(eligible) {
             let task = self.ready.pop()?;
             self.running = task.policy_word(DEADLINE);
             return Some(task);
         }
-        self.sort_and_take(eligible)
+        self.sort_and_take()
     }
 
     /// As [`Queue::take_best`], when tasks are ahead of their share.
     #[cold]
     #[inline(never)]
-    fn sort_and_take(&mut self, eligible: u64) -> Option<Runnable> {
+    fn sort_and_take(&mut self) -> Option<Runnable> {
         loop {
-            self.admit(eligible);
+            self.admit();
             match self.ready.pop() {
-                Some(task) if task.policy_word(START) <= eligible => {
+                Some(task) if task.policy_word(START) <= self.eligible => {
                     self.running = task.policy_word(DEADLINE);
                     return Some(task);
                 }
@@ -236,7 +281,7 @@ impl Queue {
                 // All have had their share, so the next one's turn has come.
                 None => {
                     let task = self.early.pop()?;
-                    self.now = self.now.max(task.policy_word(START));
+                    self.set_now(self.now.max(task.policy_word(START)));
                     self.running = task.policy_word(DEADLINE);
                     return Some(task);
                 }
@@ -245,7 +290,8 @@ impl Queue {
     }
 
     /// Lets those compete whose start has come.
-    fn admit(&mut self, eligible: u64) {
+    fn admit(&mut self) {
+        let eligible = self.eligible;
         let has_come = |first: &Task| first.policy_word(START) <= eligible;
         while self.early.first().is_some_and(has_come) {
             if let Some(task) = self.early.pop() {
@@ -277,6 +323,10 @@ impl CpuQueue for Queue {
         pace: 0,
         running: u64::MAX,
         length: 0,
+        slice: 1,
+        grain: 0,
+        grace: 0,
+        eligible: BEGIN,
     };
 
     fn len(&self) -> usize {
@@ -292,7 +342,7 @@ impl CpuQueue for Queue {
     }
 
     fn push_moved(&mut self, task: Runnable) {
-        self.adopt(&task, crate::slice());
+        self.adopt(&task);
         self.push(task);
     }
 }

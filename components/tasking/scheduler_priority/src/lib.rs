@@ -18,8 +18,8 @@ use component::{Handover, StartError};
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use cpu::{CpuId, MAX_CPUS};
 use task::{
-    Answer, CpuQueue, CpuQueues, KeyedQueue, Left, Placed, Priority, Reason, Runnable,
-    SchedulingPolicy, Task, Turn,
+    Answer, CpuQueue, CpuQueues, KeyedQueue, Placed, Priority, Reason, Runnable, SchedulingPolicy,
+    Task,
 };
 
 component::component! { start: start, stop: stop }
@@ -139,7 +139,7 @@ impl SchedulingPolicy for FixedPriority {
         Placed { cpu, preempts }
     }
 
-    fn exchange(&self, cpu: CpuId, running: Runnable, _: Turn) -> Option<Runnable> {
+    fn exchange(&self, cpu: CpuId, running: Runnable, _: Reason) -> Option<Runnable> {
         let key = self.key_now(&running);
         let mut queue = self.queues.lock_bare(cpu);
         // One that yields lets its equals run, and whoever has waited so long that it counts as one.
@@ -154,7 +154,7 @@ impl SchedulingPolicy for FixedPriority {
         Some(next)
     }
 
-    fn pick(&self, cpu: CpuId, _: Option<Left<'_>>) -> Option<Runnable> {
+    fn pick(&self, cpu: CpuId, _: Option<&Task>) -> Option<Runnable> {
         let next = self.queues.lock(cpu).pop()?;
         self.note_running(cpu, &next);
         Some(next)

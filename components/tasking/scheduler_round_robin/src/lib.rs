@@ -12,8 +12,7 @@ use component::{Handover, StartError};
 use core::sync::atomic::{AtomicU64, Ordering};
 use cpu::CpuId;
 use task::{
-    Answer, CpuQueue, CpuQueues, Left, Placed, Reason, RunQueue, Runnable, SchedulingPolicy, Task,
-    Turn,
+    Answer, CpuQueue, CpuQueues, Placed, Reason, RunQueue, Runnable, SchedulingPolicy, Task,
 };
 
 component::component! { start: start, stop: stop }
@@ -97,7 +96,7 @@ impl SchedulingPolicy for RoundRobin {
         }
     }
 
-    fn exchange(&self, cpu: CpuId, running: Runnable, _: Turn) -> Option<Runnable> {
+    fn exchange(&self, cpu: CpuId, running: Runnable, _: Reason) -> Option<Runnable> {
         let mut queue = self.queues.lock_bare(cpu);
         let Some(next) = queue.tasks.pop_front() else {
             return Some(running);
@@ -106,7 +105,7 @@ impl SchedulingPolicy for RoundRobin {
         Some(next)
     }
 
-    fn pick(&self, cpu: CpuId, _: Option<Left<'_>>) -> Option<Runnable> {
+    fn pick(&self, cpu: CpuId, _: Option<&Task>) -> Option<Runnable> {
         self.queues.lock(cpu).pop()
     }
 

@@ -105,6 +105,20 @@ impl<Q: CpuQueue> CpuQueues<Q> {
         self.share(cpu).queue.lock_bare()
     }
 
+    /// As [`CpuQueues::lock_bare`], unless another CPU has the lock: for a path that is to be without
+    /// any call.
+    #[inline(always)]
+    pub fn try_lock_bare(&self, cpu: CpuId) -> Option<BareGuard<'_, Q>> {
+        self.share(cpu).queue.try_lock_bare()
+    }
+
+    /// Does something to each queue.
+    pub fn for_each(&self, operation: impl Fn(&mut Q)) {
+        for share in &self.shares {
+            operation(&mut share.queue.lock());
+        }
+    }
+
     /// How many tasks wait for `cpu`, without its lock.
     #[must_use]
     #[inline]

@@ -52,9 +52,7 @@ pub fn enter(idle: IdleTask) {
     }
     let task = Arc::clone(&idle.0);
     idle.give_to_this_cpu();
-    per_cpu::this()
-        .switched_at
-        .store(cpu::timestamp(), Ordering::Relaxed);
+    cpu::set_switched_at(cpu::timestamp());
     task.set_state(State::Running);
     task.on_cpu.store(true, Ordering::Relaxed);
     per_cpu::set_idling(true);

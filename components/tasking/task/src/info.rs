@@ -1,6 +1,6 @@
 //! The table of all tasks, and what `ps` shows of them.
 
-use crate::{Priority, State, Task, TaskId, per_cpu, queue::Table, task::Kind};
+use crate::{Priority, State, Task, TaskId, queue::Table, task::Kind};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering;
 use cpu::{CpuId, IrqMutex};
@@ -117,9 +117,9 @@ fn look(task: &Task) -> TaskInfo {
 /// Ticks since the last switch, if the task runs. The CPU may switch meanwhile; then they are a few too
 /// many or none.
 fn running_cycles(task: &Task) -> u64 {
-    match per_cpu::of(task.cpu()) {
-        Some(share) if task.is_running() => {
-            let since = share.switched_at.load(Ordering::Relaxed);
+    match cpu::local_of(task.cpu()) {
+        Some(local) if task.is_running() => {
+            let since = local.switched_at.load(Ordering::Relaxed);
             cpu::timestamp().saturating_sub(since)
         }
         _ => 0,

@@ -78,7 +78,7 @@ pub use per_cpu::idle_cpus;
 pub use policies::{
     PolicyError, PolicyInfo, policies, register_policy, takeovers, unregister_policy,
 };
-pub use policy::{Answer, Left, Placed, Reason, SchedulingPolicy, Turn, rejected_answers};
+pub use policy::{Answer, Placed, Reason, SchedulingPolicy, rejected_answers};
 pub use priority::Priority;
 pub use queue::WaitList;
 pub use repair::{abandon, requeue_lost, settle, settle_switch, wake_blocked};

@@ -6,9 +6,7 @@
 //! the new one's, what it kept in tasks is cleared, and whoever makes a task runnable later finds the new
 //! one. A CPU that is parked while it waits for a policy's lock lets the attempt be made again.
 
-use crate::{
-    Answer, Left, Placed, Reason, RunQueue, Runnable, SchedulingPolicy, Task, Turn, info, per_cpu,
-};
+use crate::{Answer, Placed, Reason, RunQueue, Runnable, SchedulingPolicy, Task, info, per_cpu};
 use alloc::{boxed::Box, string::String, vec::Vec};
 use component::{Implementation, Interface, StartError, SubstituteError, Substituted};
 use core::{
@@ -16,8 +14,6 @@ use core::{
     sync::atomic::{AtomicPtr, AtomicU64, Ordering},
 };
 use cpu::{CpuId, IrqMutex, MAX_CPUS};
-
-use crate::per_cpu::PerCpu;
 
 /// How many policies can be registered at once.
 const MOST_POLICIES: usize = 16;
@@ -199,16 +195,16 @@ pub(crate) fn register_interface() -> Result<(), StartError> {
     }
 }
 
-/// Calls the policy in charge. Interrupts must be off, and `share` be this CPU's.
+/// Calls the policy in charge. Interrupts must be off.
 #[inline]
-pub(crate) fn call<R>(share: &PerCpu, ask: impl FnOnce(&'static dyn SchedulingPolicy) -> R) -> R {
-    share.inside_policy.store(true, Ordering::Relaxed);
+pub(crate) fn call<R>(ask: impl FnOnce(&'static dyn SchedulingPolicy) -> R) -> R {
+    cpu::enter_policy();
     let in_charge = IN_CHARGE.load(Ordering::Acquire);
     // SAFETY: the word leads to a registration, and one that lost its charge is freed by whoever takes
     // it out after all CPUs were parked outside. This CPU parks nowhere between the two lines above.
     let policy = unsafe { (*in_charge).policy };
     let answer = ask(policy);
-    share.inside_policy.store(false, Ordering::Relaxed);
+    cpu::leave_policy();
     answer
 }
 
@@ -362,13 +358,13 @@ impl SchedulingPolicy for FirstCome {
         }
     }
 
-    fn exchange(&self, _: CpuId, running: Runnable, _: Turn) -> Option<Runnable> {
+    fn exchange(&self, _: CpuId, running: Runnable, _: Reason) -> Option<Runnable> {
         let mut queue = UNCLAIMED.lock();
         queue.push_back(running);
         queue.pop_front()
     }
 
-    fn pick(&self, _: CpuId, _: Option<Left<'_>>) -> Option<Runnable> {
+    fn pick(&self, _: CpuId, _: Option<&Task>) -> Option<Runnable> {
         UNCLAIMED.lock().pop_front()
     }
 

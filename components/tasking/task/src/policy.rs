@@ -1,10 +1,6 @@
 //! Which task runs next: the interface to a policy, and the look at its answers.
 
-use crate::{
-    RunQueue, Runnable, Task,
-    per_cpu::{self, PerCpu},
-    policies, schedule,
-};
+use crate::{RunQueue, Runnable, Task, per_cpu, policies, schedule};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use cpu::{CpuId, IrqMutex};
 
@@ -28,12 +24,13 @@ pub trait SchedulingPolicy: Send + Sync {
     fn enqueue(&self, cpu: CpuId, task: Runnable, reason: Reason) -> Placed;
 
     /// Takes the task that `cpu` runs and that could go on, and gives up the one that is to run now,
-    /// which may be the same. With `None` the CPU idles.
-    fn exchange(&self, cpu: CpuId, running: Runnable, turn: Turn) -> Option<Runnable>;
+    /// which may be the same. With `None` the CPU idles. The reason is [`Reason::Yielded`] or
+    /// [`Reason::Preempted`].
+    fn exchange(&self, cpu: CpuId, running: Runnable, reason: Reason) -> Option<Runnable>;
 
     /// Gives up the task that `cpu` is to run next; `None` when there is none. The one that it ran
     /// before is `left`, unless it idled; that task does not go on.
-    fn pick(&self, cpu: CpuId, left: Option<Left<'_>>) -> Option<Runnable>;
+    fn pick(&self, cpu: CpuId, left: Option<&Task>) -> Option<Runnable>;
 
     /// Gives up a task that waits for another CPU, because `cpu` would idle otherwise.
     fn steal(&self, cpu: CpuId) -> Option<Runnable> {
@@ -74,24 +71,6 @@ pub struct Placed {
     pub preempts: bool,
 }
 
-/// The turn of a task that gives up a CPU and could go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// Why it gives it up: [`Reason::Yielded`] or [`Reason::Preempted`].
-    pub reason: Reason,
-    /// For how long it ran since it got the CPU, or since the last exchange that it came out of itself.
-    pub ran: u64,
-}
-
-/// A task that has left a CPU and does not go on.
-#[derive(Clone, Copy, Debug)]
-pub struct Left<'a> {
-    /// The task.
-    pub task: &'a Task,
-    /// For how long it ran, as in [`Turn::ran`].
-    pub ran: u64,
-}
-
 /// A policy's answer to a timer tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -122,9 +101,8 @@ pub(crate) fn enqueue(task: Runnable, reason: Reason) {
 /// As [`enqueue`], within a section without interrupts in which the task has also become runnable: a task
 /// that is runnable and in no queue for longer is taken for lost ([`crate::requeue_lost`]).
 pub(crate) fn enqueue_within(off: &cpu::InterruptsOff, task: Runnable, reason: Reason) {
-    let share = per_cpu::this();
     let cpu = cpu::current_cpu();
-    let placed = policies::call(share, |policy| policy.enqueue(cpu, task, reason));
+    let placed = policies::call(|policy| policy.enqueue(cpu, task, reason));
     if placed.preempts || per_cpu::idle_cpus().contains(placed.cpu) {
         cpu::reschedule(placed.cpu);
     }
@@ -142,17 +120,17 @@ fn reject() {
 /// names none.
 ///
 /// Interrupts must be off.
-pub(crate) fn pick(share: &PerCpu, cpu: CpuId, left: Option<Left<'_>>) -> Option<Runnable> {
+pub(crate) fn pick(cpu: CpuId, left: Option<&Task>) -> Option<Runnable> {
     let mut left = left;
-    first_that_can_run(|| policies::call(share, |policy| policy.pick(cpu, left.take())))
+    first_that_can_run(|| policies::call(|policy| policy.pick(cpu, left.take())))
 }
 
 /// As [`pick`], from what waits for other CPUs.
-pub(crate) fn steal(share: &PerCpu, cpu: CpuId) -> Option<Runnable> {
+pub(crate) fn steal(cpu: CpuId) -> Option<Runnable> {
     if cpu::alone() {
         return None;
     }
-    first_that_can_run(|| policies::call(share, |policy| policy.steal(cpu)))
+    first_that_can_run(|| policies::call(|policy| policy.steal(cpu)))
 }
 
 #[inline]
@@ -218,7 +196,7 @@ fn requeue_all_strays() {
 }
 
 /// Whether the policy wants another task at this tick.
-pub(crate) fn tick(share: &PerCpu, running: &Task, ran: u64) -> bool {
+pub(crate) fn tick(running: &Task, ran: u64) -> bool {
     let cpu = cpu::current_cpu();
-    policies::call(share, |policy| policy.tick(cpu, running, ran)) == Answer::Preempt
+    policies::call(|policy| policy.tick(cpu, running, ran)) == Answer::Preempt
 }

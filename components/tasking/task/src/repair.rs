@@ -51,12 +51,12 @@ pub fn settle_switch(stack_pointer: u64) {
     let leaving = cpu::leaving_task();
     // SAFETY: the word is 0, or the address of the task that this CPU is leaving, which is kept until it
     // has.
-    let previous = unsafe { ((leaving & !schedule::LEFT_ALONE) as *const Task).as_ref() };
+    let previous = unsafe { ((leaving & !schedule::LEFT_IN_QUEUE) as *const Task).as_ref() };
     let Some(previous) = previous.filter(|task| !on_own && is_on_stack(task, stack_pointer)) else {
         return;
     };
-    cpu::set_leaving_task(0);
-    if leaving & schedule::LEFT_ALONE == 0 {
+    cpu::clear_leaving_task();
+    if leaving & schedule::LEFT_IN_QUEUE != 0 {
         take_out(previous);
     }
     previous.set_state(State::Running);
@@ -76,11 +76,10 @@ pub fn settle_switch(stack_pointer: u64) {
 /// Takes the right to let `task` run out of the queue that it is in, because it goes on instead. The
 /// reference that came with it is the CPU's again.
 fn take_out(task: &Task) {
-    let share = per_cpu::this();
     let mut others = RunQueue::new();
     for cpu in (0..).map(CpuId).take(MAX_CPUS) {
         while task.run_link.is_queued()
-            && let Some(waiting) = policies::call(share, |policy| policy.give_up(cpu))
+            && let Some(waiting) = policies::call(|policy| policy.give_up(cpu))
         {
             if core::ptr::eq(waiting.as_ptr(), task) {
                 waiting.into_raw(); // The CPU's reference again.
@@ -89,7 +88,7 @@ fn take_out(task: &Task) {
             }
         }
         while let Some(other) = others.pop_front() {
-            policies::call(share, |policy| policy.enqueue(cpu, other, Reason::Moved));
+            policies::call(|policy| policy.enqueue(cpu, other, Reason::Moved));
         }
     }
     policy::take_out_of_strays(task);
@@ -102,9 +101,7 @@ pub fn settle() {
     cpu::local().exception_depth.store(0, Ordering::Relaxed);
     cpu::holds_no_lock();
     cpu::leave_rendezvous();
-    per_cpu::this()
-        .inside_policy
-        .store(false, Ordering::Relaxed);
+    cpu::leave_policy();
     with_current(|task| {
         if task.run_link.is_queued() {
             take_out(task);

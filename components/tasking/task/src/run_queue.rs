@@ -220,6 +220,28 @@ impl<const WORD: usize> KeyedQueue<WORD> {
         Some(unsafe { release(first) })
     }
 
+    /// Puts `task` in the place of the only one that is in it, which comes out; `prepare` is what is to be
+    /// done with `task` before, if so.
+    ///
+    /// # Errors
+    ///
+    /// Gives `task` back when there is none, or more than one.
+    #[inline(always)]
+    pub fn replace_only(
+        &mut self,
+        task: Runnable,
+        prepare: impl FnOnce(&Task),
+    ) -> Result<Runnable, Runnable> {
+        let only = self.root;
+        if only.is_null() || !link(only).child.load(Ordering::Relaxed).is_null() {
+            return Err(task);
+        }
+        prepare(&task);
+        self.root = admit(task);
+        // SAFETY: it was the root of the queue, and is not any more; nothing lies below it.
+        Ok(unsafe { release(only) })
+    }
+
     /// Takes out the first task that is `wanted`.
     pub fn take_first(&mut self, wanted: impl Fn(&Task) -> bool) -> Option<Runnable> {
         let mut others = Self::new();

@@ -1,16 +1,15 @@
 //! Giving up the CPU and getting it back.
 
 use crate::{
-    Left, Reason, Runnable, State, Task, Turn, builder, hooks,
+    Reason, Runnable, State, Task, builder, hooks,
     kill::{self, Overdue},
-    per_cpu::{self, PerCpu},
-    policies, policy, safe_point, switch,
+    per_cpu, policies, policy, safe_point, switch,
     task::Kind,
     timers,
 };
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
-use cpu::{CpuId, InterruptsOff};
+use cpu::InterruptsOff;
 use interrupts::TrapFrame;
 
 /// Runs `operation` on the current task; `None` before there are tasks.
@@ -35,9 +34,17 @@ pub fn current() -> Option<Arc<Task>> {
 /// Lets another runnable task run, and comes back. A safe point.
 pub fn yield_now() {
     let off = InterruptsOff::new();
-    exchange(Reason::Yielded);
-    drop(off);
-    safe_point();
+    if off.were_enabled() {
+        // Compiled into this function, since every instruction counts here: see `bench yield`.
+        let killed = exchange_here(Reason::Yielded);
+        drop(off);
+        if killed {
+            safe_point();
+        }
+    } else {
+        exchange(Reason::Yielded);
+        safe_point();
+    }
 }
 
 /// Blocks the current task until it is unblocked.
@@ -98,55 +105,60 @@ fn take_back(task: &Task) -> bool {
 /// Lets the task that the policy prefers run, which may be the current one; returns when the current
 /// one runs again. Not for the idle task.
 ///
-/// Interrupts must be off. The way through here is short on purpose: see `bench yield`.
+/// Interrupts must be off.
 #[inline(never)]
 fn exchange(reason: Reason) {
+    exchange_here(reason);
+}
+
+/// As [`exchange`], without a call; whether the current task has been killed.
+#[inline(always)]
+fn exchange_here(reason: Reason) -> bool {
     let raw = per_cpu::current_raw();
-    if raw.is_null() {
-        return;
-    }
     cpu::clear_reschedule();
-    // SAFETY: the CPU's reference to its current task is kept until the switch away from it is over.
-    let current = unsafe { &*raw };
-    let share = per_cpu::this();
-    let cpu = cpu::current_cpu();
-    let ran = account(share, current);
+    // SAFETY: the word is null, or the CPU's reference to its current task, which is kept until the
+    // switch away from it is over, and again when it has come back.
+    let Some(current) = (unsafe { raw.as_ref() }) else {
+        return false;
+    };
+    account(current);
     current.mark(State::Runnable);
     // SAFETY: the pointer came from `Arc::into_raw`, and that reference is now the policy's. The task
     // has just been made runnable, by the only CPU that runs it.
     let running = unsafe { Runnable::from_raw(raw) };
-    let turn = Turn { reason, ran };
-    let next = policies::call(share, |policy| policy.exchange(cpu, running, turn));
+    let next = policies::call(|policy| policy.exchange(cpu::current_cpu(), running, reason));
     match next {
-        Some(next) if core::ptr::eq(next.as_ptr(), raw) => {
+        Some(next) if !next.is_on_cpu() => {
+            switch_between(current, next.into_raw(), LEFT_IN_QUEUE);
+        }
+        other => exchange_for_none(current, other),
+    }
+    current.is_killed()
+}
+
+/// As [`exchange`], when the policy has answered with the current task, with nothing, or with a task that
+/// cannot run here.
+#[cold]
+#[inline(never)]
+fn exchange_for_none(current: &Task, answer: Option<Runnable>) {
+    let ours = |next: &Runnable| core::ptr::eq(next.as_ptr(), current);
+    let next = match answer {
+        Some(wrong) if !ours(&wrong) => {
+            drop(wrong); // Not lost.
+            policy::pick(cpu::current_cpu(), None)
+        }
+        other => other,
+    };
+    match next {
+        Some(next) if ours(&next) => {
             next.mark(State::Running);
             next.into_raw(); // The CPU's reference again.
         }
-        Some(next) if !next.is_on_cpu() => switch_to(cpu, current, next.into_raw(), LEFT_IN_QUEUE),
-        other => exchange_wrong(share, cpu, current, other),
-    }
-}
-
-/// As [`exchange`], when the policy has answered with nothing, or with a task that cannot run here.
-#[cold]
-fn exchange_wrong(share: &PerCpu, cpu: CpuId, current: &Task, answer: Option<Runnable>) {
-    let next = match answer {
-        Some(wrong) => {
-            drop(wrong); // Not lost.
-            policy::pick(share, cpu, None)
-        }
-        None => None,
-    };
-    match next {
-        Some(next) if core::ptr::eq(next.as_ptr(), current) => {
-            next.mark(State::Running);
-            next.into_raw();
-        }
-        Some(next) => switch_to(cpu, current, next.into_raw(), LEFT_IN_QUEUE),
+        Some(next) => switch_to(current, next.into_raw(), LEFT_IN_QUEUE),
         None => match per_cpu::idle() {
             // Before this CPU has its idle task, nothing else runs, so the task comes again.
             idle if idle.is_null() => current.mark(State::Running),
-            idle => switch_to(cpu, current, idle, LEFT_IN_QUEUE),
+            idle => switch_to(current, idle, LEFT_IN_QUEUE),
         },
     }
 }
@@ -155,12 +167,11 @@ fn exchange_wrong(share: &PerCpu, cpu: CpuId, current: &Task, answer: Option<Run
 /// CPU and comes into the queue of another when this one has left it. Whether another one has run.
 fn make_way(current: &Task) -> bool {
     cpu::clear_reschedule();
-    let share = per_cpu::this();
     let cpu = cpu::current_cpu();
     let idles = current.kind == Kind::Idle;
-    let ran = account(share, current);
-    let left = (!idles).then_some(Left { task: current, ran });
-    let next = policy::pick(share, cpu, left).or_else(|| policy::steal(share, cpu));
+    account(current);
+    let left = (!idles).then_some(current);
+    let next = policy::pick(cpu, left).or_else(|| policy::steal(cpu));
     let next = match next {
         Some(next) => next.into_raw(),
         None if idles => return false,
@@ -170,7 +181,7 @@ fn make_way(current: &Task) -> bool {
         current.mark(State::Runnable);
         current.queue_later.store(true, Ordering::SeqCst);
     }
-    switch_to(cpu, current, next, LEFT_ALONE);
+    switch_to(current, next, LEFT_ALONE);
     true
 }
 
@@ -180,44 +191,49 @@ fn make_way(current: &Task) -> bool {
 /// Interrupts must be off.
 fn leave(current: &Task) {
     cpu::clear_reschedule();
-    let share = per_cpu::this();
     let cpu = cpu::current_cpu();
-    let ran = account(share, current);
-    let next = policy::pick(share, cpu, Some(Left { task: current, ran }));
-    let next = next.or_else(|| policy::steal(share, cpu));
+    account(current);
+    let next = policy::pick(cpu, Some(current));
+    let next = next.or_else(|| policy::steal(cpu));
     let next = next.map_or_else(per_cpu::idle, Runnable::into_raw);
     if next.is_null() {
         // Only possible before this CPU has its idle task, and then nothing else could run.
         current.set_state(State::Running);
     } else {
-        switch_to(cpu, current, next, LEFT_ALONE);
+        switch_to(current, next, LEFT_ALONE);
     }
 }
 
 /// How a CPU has left a task: in a queue, which has the reference to it, or with the reference that the
 /// CPU had. In the lowest bit of the task's address, in `cpu::leaving_task`.
-const LEFT_IN_QUEUE: usize = 0;
-pub(crate) const LEFT_ALONE: usize = 1;
+pub(crate) const LEFT_IN_QUEUE: usize = 1;
+const LEFT_ALONE: usize = 0;
 
 /// Switches from `current` to `next`, with a reference, which no CPU runs and nobody else may let run.
-#[inline]
-fn switch_to(cpu: CpuId, current: &Task, next: *const Task, left: usize) {
-    let raw = core::ptr::from_ref(current);
+fn switch_to(current: &Task, next: *const Task, left: usize) {
+    // SAFETY: the reference that comes with the pointer is this CPU's.
+    let to = unsafe { &*next };
+    if to.kind == Kind::Idle || current.kind == Kind::Idle {
+        note_idling(current, to);
+    }
+    switch_between(current, next, left);
+}
+
+/// As [`switch_to`], when neither is the idle task.
+#[inline(always)]
+fn switch_between(current: &Task, next: *const Task, left: usize) {
     // SAFETY: the reference that comes with the pointer is this CPU's from here on.
     let next = unsafe { &*next };
-    if next.kind == Kind::Idle || current.kind == Kind::Idle {
-        note_idling(current, next);
-    }
-    // A task that blocks although it asked not to be preempted takes its request along.
+    // A task that blocks although it asked not to be preempted takes its request along. Whoever gets the
+    // CPU sets what it has itself.
     let disabled = cpu::preemption_depth();
-    cpu::set_preemption_depth(0);
     next.mark(State::Running);
     next.on_cpu.store(true, Ordering::Relaxed);
-    next.cpu.store(cpu.0, Ordering::Relaxed);
+    next.cpu.store(cpu::current_cpu().0, Ordering::Relaxed);
+    cpu::set_current_task(core::ptr::from_ref(next) as usize);
+    cpu::set_leaving_task(core::ptr::from_ref(current) as usize | left);
     let save = current.saved_stack_pointer.as_ptr();
     let load = next.saved_stack_pointer.load(Ordering::Acquire);
-    cpu::set_current_task(core::ptr::from_ref(next) as usize);
-    cpu::set_leaving_task(raw as usize | left);
     // SAFETY: interrupts are off; `save` lies in the task that is left, which is kept until the switch
     // is over: by the CPU's reference, or because it is marked as on this CPU and so runs nowhere.
     // `load` was stored when that task last left a CPU, or made for its fresh stack; no CPU is on that
@@ -238,49 +254,63 @@ fn note_idling(current: &Task, next: &Task) {
     }
 }
 
-/// Adds the time since the last switch to the task that is leaving, or going on; that time.
-#[inline]
-fn account(share: &PerCpu, current: &Task) -> u64 {
+/// Adds the time since the last switch to the task that is leaving, or going on.
+#[inline(always)]
+fn account(current: &Task) {
     let now = cpu::timestamp();
-    let before = share.switched_at.load(Ordering::Relaxed);
-    share.switched_at.store(now, Ordering::Relaxed);
-    let ran = now.wrapping_sub(before);
+    let ran = now.wrapping_sub(cpu::switched_at());
+    cpu::set_switched_at(now);
     // Only the CPU that runs a task counts its time.
     let cycles = current.cycles.load(Ordering::Relaxed);
     current
         .cycles
         .store(cycles.wrapping_add(ran), Ordering::Relaxed);
-    ran
 }
 
 /// The first thing that a task does when it has got the CPU: lets go of the task before it.
-#[inline]
+#[inline(always)]
 pub(crate) fn finish_switch() {
     let left = cpu::leaving_task();
-    cpu::set_leaving_task(0);
-    if left & LEFT_ALONE != 0 {
-        return finish_leaving((left & !LEFT_ALONE) as *const Task);
-    }
-    // SAFETY: the word is null, or the address of the task that this CPU has just left, which is kept
-    // until it is no more on it.
-    if let Some(previous) = unsafe { (left as *const Task).as_ref() } {
+    cpu::clear_leaving_task();
+    if left & LEFT_IN_QUEUE != 0 {
+        // SAFETY: the word has the address of the task that this CPU has just left, which is kept until
+        // it is no more on it.
+        let previous = unsafe { &*(left.wrapping_sub(LEFT_IN_QUEUE) as *const Task) };
         // From here on another CPU may run it, and end it.
         previous.on_cpu.store(false, Ordering::Release);
+    } else {
+        finish_leaving(left as *const Task);
     }
 }
 
-/// As [`finish_switch`], for a task that is in no queue.
+/// As [`finish_switch`], for a task that is in no queue; null for none.
+#[inline(never)]
 fn finish_leaving(previous: *const Task) {
+    if previous.is_null() {
+        return;
+    }
     // SAFETY: the reference is the one that the CPU had while the task ran.
     let previous = unsafe { Arc::from_raw(previous) };
     let ended = previous.state() == State::Ended;
     // From here on a waker puts the task in a queue itself; one that came before has left it to us.
     previous.on_cpu.store(false, Ordering::SeqCst);
     if ended {
-        builder::retire(previous);
+        retire(previous);
     } else if previous.queue_later.load(Ordering::SeqCst) {
-        previous.queue_if_left();
+        queue(previous);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn retire(previous: Arc<Task>) {
+    builder::retire(previous);
+}
+
+#[cold]
+#[inline(never)]
+fn queue(previous: Arc<Task>) {
+    previous.queue_if_left();
 }
 
 /// The end of a hardware interrupt, on the interrupted task's stack, interrupts off.
@@ -319,14 +349,13 @@ pub(crate) fn preempt_here() {
 pub(crate) fn tick() {
     timers::wake_due();
     policy::requeue_strays();
-    let share = per_cpu::this();
-    let since = share.switched_at.load(Ordering::Relaxed);
+    let since = cpu::switched_at();
     let wanted = with_current(|task| {
         let ran = cpu::timestamp().saturating_sub(since);
         // A tick also ends the wait of a kill for a task that never blocks.
         task.kind == Kind::Idle
             || kill::due(task)
-            || policy::tick(share, task, ran)
+            || policy::tick(task, ran)
             || !task.allowed_cpus().contains(cpu::current_cpu())
     });
     if wanted.unwrap_or(false) {

@@ -1,12 +1,11 @@
 //! The first tasks.
 
 use crate::{
-    Priority, State, Task, builder, cpu_start, ending, info, per_cpu, policies, repair, schedule,
+    Priority, State, Task, builder, cpu_start, ending, info, policies, repair, schedule,
     task::{Kind, Parts},
 };
 use alloc::sync::Arc;
 use component::{Handover, StartError};
-use core::sync::atomic::Ordering;
 use cpu::CpuSet;
 use handover::VirtualRange;
 
@@ -41,8 +40,6 @@ fn adopt_boot_flow(stack_range: VirtualRange) {
     }));
     info::enter(&task);
     let _off = cpu::InterruptsOff::new();
-    per_cpu::this()
-        .switched_at
-        .store(cpu::timestamp(), Ordering::Relaxed);
+    cpu::set_switched_at(cpu::timestamp());
     cpu::set_current_task(Arc::into_raw(task) as usize);
 }

@@ -1,11 +1,14 @@
 //! The switch between two stacks.
 
 use crate::{builder, schedule};
-use core::{arch::naked_asm, mem::size_of};
+use core::{
+    arch::{asm, naked_asm},
+    mem::size_of,
+};
 
-/// Words that [`switch_stacks`] leaves on the stack that it leaves: six registers and the return
+/// Words that [`exchange_stacks`] leaves on the stack that it leaves: two registers and the return
 /// address.
-const SAVED_WORDS: usize = 7;
+const SAVED_WORDS: usize = 3;
 
 /// Saves the callee-saved registers on this stack, stores the stack pointer in `*save` and goes on
 /// with the stack pointer `load` where it once did the same.
@@ -17,8 +20,30 @@ const SAVED_WORDS: usize = 7;
 ///
 /// Interrupts must be off, `save` must be valid for writing, and `load` must have been stored by
 /// this function, or made by [`prepare`], for a stack that no CPU uses.
+#[inline(always)]
+pub(crate) unsafe fn switch_stacks(save: *mut usize, load: usize) {
+    // Named as lost, the other callee-saved registers are saved where the function begins that this is
+    // compiled into, and only once, whatever that uses them for itself.
+    // SAFETY: the callee keeps what is not named here, and comes back with the stack as it was when
+    // somebody switches to it; the rest is the caller's promise.
+    unsafe {
+        asm!(
+            "call {exchange}",
+            exchange = sym exchange_stacks,
+            in("rdi") save,
+            in("rsi") load,
+            out("r12") _,
+            out("r13") _,
+            out("r14") _,
+            out("r15") _,
+            clobber_abi("C"),
+        );
+    }
+}
+
+/// The switch itself, without the registers that [`switch_stacks`] names as lost.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C-unwind" fn switch_stacks(save: *mut usize, load: usize) {
+unsafe extern "C-unwind" fn exchange_stacks(save: *mut usize, load: usize) {
     naked_asm!(
         ".cfi_startproc",
         "push rbp",
@@ -27,38 +52,20 @@ pub(crate) unsafe extern "C-unwind" fn switch_stacks(save: *mut usize, load: usi
         "push rbx",
         ".cfi_adjust_cfa_offset 8",
         ".cfi_rel_offset rbx, 0",
-        "push r12",
-        ".cfi_adjust_cfa_offset 8",
-        ".cfi_rel_offset r12, 0",
-        "push r13",
-        ".cfi_adjust_cfa_offset 8",
-        ".cfi_rel_offset r13, 0",
-        "push r14",
-        ".cfi_adjust_cfa_offset 8",
-        ".cfi_rel_offset r14, 0",
-        "push r15",
-        ".cfi_adjust_cfa_offset 8",
-        ".cfi_rel_offset r15, 0",
         "mov [rdi], rsp",
         "mov rsp, rsi",
-        "pop r15",
-        ".cfi_adjust_cfa_offset -8",
-        "pop r14",
-        ".cfi_adjust_cfa_offset -8",
-        "pop r13",
-        ".cfi_adjust_cfa_offset -8",
-        "pop r12",
-        ".cfi_adjust_cfa_offset -8",
         "pop rbx",
         ".cfi_adjust_cfa_offset -8",
+        ".cfi_same_value rbx",
         "pop rbp",
         ".cfi_adjust_cfa_offset -8",
+        ".cfi_same_value rbp",
         "ret",
         ".cfi_endproc",
     )
 }
 
-/// Where a new task begins, by the `ret` of [`switch_stacks`]: on an empty stack, interrupts off.
+/// Where a new task begins, by the `ret` of [`exchange_stacks`]: on an empty stack, interrupts off.
 ///
 /// The zero under the entry's return address is where a walk over the stack ends.
 #[unsafe(naked)]
@@ -68,6 +75,8 @@ unsafe extern "C-unwind" fn enter() {
 
 /// The first function of every task but the first.
 extern "C-unwind" fn main() -> ! {
+    // The task before it may have asked not to be preempted.
+    cpu::set_preemption_depth(0);
     schedule::finish_switch();
     cpu::enable_interrupts();
     builder::run_current()
@@ -84,7 +93,7 @@ pub(crate) unsafe fn prepare(top: u64) -> usize {
     // The entry is reached by `ret`, so the stack is aligned there as it is after a `call`'s pop:
     // `enter` pushes one word and calls, which gives `main` the alignment that the ABI wants.
     let stack_pointer = top - (SAVED_WORDS + 1) * size_of::<usize>();
-    let words: [usize; SAVED_WORDS + 1] = [0, 0, 0, 0, 0, 0, enter as *const () as usize, 0];
+    let words: [usize; SAVED_WORDS + 1] = [0, 0, enter as *const () as usize, 0];
     // SAFETY: the words lie below `top`, in memory that the caller gives us.
     unsafe { core::ptr::write(stack_pointer as *mut [usize; SAVED_WORDS + 1], words) };
     stack_pointer
