@@ -27,6 +27,9 @@ application::application! {
             "wild-stack  uses a stack pointer that points to no stack",
             "lock        faults in a function that holds a lock with interrupts off",
             "drop        panics in a drop while a panic is unwound",
+            "unwinder    faults in the unwinder while it unwinds a panic",
+            "double      faults while no handler can be entered",
+            "stuck       loops with interrupts off until the watchdog ends it",
         ],
         exit_codes: &[(101, "the fault happened")],
         ..Usage::NONE

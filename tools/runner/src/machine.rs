@@ -77,6 +77,10 @@ pub struct Machine {
     pub debugger: Option<PathBuf>,
     /// A file with the commands that the system runs instead of a session.
     pub command: Option<PathBuf>,
+    /// A file with one more ACPI table.
+    pub acpi_table: Option<PathBuf>,
+    /// The kernel command line, when booted directly.
+    pub command_line: String,
     /// Whether a reset starts the machine again or ends it.
     pub survives_reset: bool,
 }
@@ -94,6 +98,8 @@ impl Default for Machine {
             ports: Ports::Console,
             debugger: None,
             command: None,
+            acpi_table: None,
+            command_line: String::new(),
             survives_reset: false,
         }
     }
@@ -124,6 +130,9 @@ impl Machine {
                 &format!("name=opt/strake/command,file={}", path.display()),
             ]);
         }
+        if let Some(path) = &self.acpi_table {
+            qemu.args(["-acpitable", &format!("file={}", path.display())]);
+        }
         if !self.survives_reset {
             qemu.arg("-no-reboot");
         }
@@ -146,6 +155,9 @@ impl Machine {
         if self.boot == Boot::Direct {
             qemu.arg("-kernel").arg(built(&self.artifacts.nucleus)?);
             qemu.arg("-initrd").arg(built(&self.artifacts.archive)?);
+            if !self.command_line.is_empty() {
+                qemu.arg("-append").arg(&self.command_line);
+            }
             return Ok(());
         }
         if self.boot == Boot::Uefi {

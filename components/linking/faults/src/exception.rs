@@ -6,8 +6,9 @@ use crate::{
 };
 use interrupts::TrapFrame;
 use task::Failure;
-use x86_64::registers::control::Cr2;
+use x86_64::registers::{control::Cr2, debug::Dr7};
 
+const DEBUG: u8 = 1;
 const NON_MASKABLE_INTERRUPT: u8 = 2;
 const DOUBLE_FAULT: u8 = 8;
 const PAGE_FAULT: u8 = 14;
@@ -20,8 +21,21 @@ const MACHINE_CHECK: u8 = 18;
 /// function held itself can be taken over once the task has arrived (see `cpu::IrqMutex`).
 pub(crate) fn handle(frame: &mut TrapFrame) {
     let vector = frame.vector();
-    if vector == NON_MASKABLE_INTERRUPT && !is_stuck(frame) {
-        return;
+    if vector == NON_MASKABLE_INTERRUPT {
+        if !is_stuck(frame) {
+            return;
+        }
+        cpu::emergency_print(format_args!(
+            "\n{} takes no timer interrupt any more; what it executes is ended",
+            cpu::current_cpu()
+        ));
+    }
+    match vector {
+        // A breakpoint that nobody here has set is not hit again and again.
+        DEBUG => Dr7::write_raw(0),
+        // What could not be delivered may have found no gate.
+        DOUBLE_FAULT => interrupts::load(),
+        _ => {}
     }
     let failure = failure_of(frame);
     if vector == MACHINE_CHECK {

@@ -10,6 +10,10 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 use cpu::IrqMutex;
+use x86_64::{
+    instructions::tables::{lidt, sidt},
+    registers::debug::{DebugAddressRegister as _, Dr0, Dr7, Dr7Flags, Dr7Value},
+};
 
 /// A fault to provoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +46,17 @@ pub enum Provocation {
     HoldingLock,
     /// A panic in a drop while a panic is being unwound.
     Drop,
+    /// An exception inside the unwinder, while it unwinds a panic.
+    Unwinder,
+    /// An exception whose handler cannot be entered.
+    Double,
+    /// A loop with interrupts off, which the watchdog ends.
+    Stuck,
 }
 
 impl Provocation {
     /// All of them, with their names and what they do.
-    pub const ALL: [(Self, &'static str, &'static str); 14] = [
+    pub const ALL: [(Self, &'static str, &'static str); 17] = [
         (Self::Panic, "panic", "panics"),
         (Self::Divide, "div", "divides by zero in hardware"),
         (Self::NullLoad, "null", "loads from address 0"),
@@ -96,6 +106,21 @@ impl Provocation {
             Self::Drop,
             "drop",
             "panics in a drop while a panic is unwound",
+        ),
+        (
+            Self::Unwinder,
+            "unwinder",
+            "faults in the unwinder while it unwinds a panic",
+        ),
+        (
+            Self::Double,
+            "double",
+            "faults while no handler can be entered",
+        ),
+        (
+            Self::Stuck,
+            "stuck",
+            "loops with interrupts off until the watchdog ends it",
         ),
     ];
 }
@@ -154,6 +179,9 @@ pub fn provoke(provocation: Provocation) -> ! {
         Provocation::WildStack => wild_stack(),
         Provocation::HoldingLock => hold_and_fault(),
         Provocation::Drop => panic_twice(),
+        Provocation::Unwinder => fault_in_unwinder(),
+        Provocation::Double => fault_without_handlers(),
+        Provocation::Stuck => loop_without_interrupts(),
     }
     unreachable_provocation()
 }
@@ -253,6 +281,59 @@ fn panic_twice() {
     // A call, so that there is something to clean up after.
     provoke_panic();
     drop(explosive);
+}
+
+/// What the unwinder goes on with behind a drop that has run.
+const IN_UNWINDER: &str = "unwinder::raise::resume";
+
+/// Panics, and has the CPU stop the unwinder where it goes on after the drop of a value here. The task
+/// should be bound to a CPU: the breakpoint is.
+fn fault_in_unwinder() {
+    /// Sets a breakpoint when it is dropped.
+    struct Breakpoint(u64);
+    impl Drop for Breakpoint {
+        fn drop(&mut self) {
+            Dr0::write(self.0);
+            // The length and the condition are those of an instruction.
+            let enable = Dr7Flags::LOCAL_BREAKPOINT_0_ENABLE;
+            Dr7::write(Dr7Value::from(enable));
+        }
+    }
+    let symbols = loader::symbols("unwinder").unwrap_or_default();
+    let symbol = symbols.iter().find(|symbol| symbol.name == IN_UNWINDER);
+    let Some(address) = symbol.map(|symbol| symbol.address) else {
+        return;
+    };
+    let breakpoint = Breakpoint(address);
+    provoke_panic();
+    core::mem::forget(breakpoint);
+}
+
+/// Loops with interrupts off.
+#[inline(never)]
+fn loop_without_interrupts() {
+    cpu::without_interrupts(|| {
+        let mut rounds = 0_u64;
+        loop {
+            rounds = black_box(rounds.wrapping_add(1));
+        }
+    });
+}
+
+/// Faults with a table of interrupt gates that ends behind the double fault's: neither the page fault
+/// nor the general protection fault that its missing gate is can be delivered.
+#[inline(never)]
+fn fault_without_handlers() {
+    /// Offset of the last byte of gates 0 to 8.
+    const LIMIT: u16 = 9 * 16 - 1;
+    let mut table = sidt();
+    table.limit = LIMIT;
+    cpu::without_interrupts(|| {
+        // SAFETY: the gates that are left are in use already; no interrupt comes before the fault, whose
+        // handler loads the whole table anew.
+        unsafe { lidt(&table) };
+        black_box(load(black_box(ptr::null())));
+    });
 }
 
 #[inline(never)]

@@ -85,8 +85,11 @@ pub fn lines_of(place: CodePlace, visit: &mut dyn FnMut(Line<'_>)) -> Result<(),
         let table = tables.table(place.exact_id)?;
         let mut found = false;
         for line in table.ok_or(NoLines::OtherBuild)?.at(offset) {
-            visit(line);
-            found = true;
+            // What the compiler has made up itself comes from line 0.
+            if line.line != 0 {
+                visit(line);
+                found = true;
+            }
         }
         found.then_some(()).ok_or(NoLines::NoLine)
     };

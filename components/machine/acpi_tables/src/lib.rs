@@ -62,7 +62,9 @@ pub fn platform() -> &'static Platform {
 
 fn start(handover: &'static Handover) -> Result<(), StartError> {
     let memory = Firmware;
-    let (platform, problems) = read(&memory, handover.boot.acpi_root_pointer);
+    let boot = &handover.boot;
+    let instance = apic_instance(boot.command_line.as_str());
+    let (platform, problems) = read(&memory, boot.acpi_root_pointer, instance);
     for problem in problems {
         log::warn!("{problem}");
     }
@@ -70,8 +72,20 @@ fn start(handover: &'static Handover) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Which of several tables of interrupt controllers counts: the first, unless the kernel command line
+/// says `acpi_apic_instance=2` or another number, as for Linux. Some firmware has a wrong one and a right one.
+fn apic_instance(command_line: &str) -> usize {
+    let mut words = command_line.split_whitespace();
+    let number = words.find_map(|word| word.strip_prefix("acpi_apic_instance="));
+    number.and_then(|number| number.parse().ok()).unwrap_or(1)
+}
+
 /// Reads all tables. Whatever is wrong with one is in the second part of the answer.
-fn read(memory: &impl PhysicalMemory, root_pointer: u64) -> (Platform, Vec<TableError>) {
+fn read(
+    memory: &impl PhysicalMemory,
+    root_pointer: u64,
+    apic_instance: usize,
+) -> (Platform, Vec<TableError>) {
     let mut platform = Platform::default();
     let mut problems = Vec::new();
     let root = match Root::find(memory, root_pointer) {
@@ -79,7 +93,7 @@ fn read(memory: &impl PhysicalMemory, root_pointer: u64) -> (Platform, Vec<Table
         Err(error) => return (platform, alloc::vec![error]),
     };
     match root
-        .table(memory, *b"APIC")
+        .instance(memory, *b"APIC", apic_instance)
         .and_then(|table| madt::parse(&table))
     {
         Ok(model) => platform.interrupts = model,

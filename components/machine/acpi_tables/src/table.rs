@@ -48,17 +48,28 @@ impl Root {
         Ok(Self { tables })
     }
 
-    /// The table of that name.
+    /// The first table of that name.
     pub(crate) fn table(
         &self,
         memory: &impl PhysicalMemory,
         signature: [u8; 4],
     ) -> Result<Table, TableError> {
+        self.instance(memory, signature, 1)
+    }
+
+    /// The table of that name with this number, from 1 on, among those of its name.
+    pub(crate) fn instance(
+        &self,
+        memory: &impl PhysicalMemory,
+        signature: [u8; 4],
+        number: usize,
+    ) -> Result<Table, TableError> {
         let named = |address: &&u64| {
             let mut name = [0; 4];
             memory.read(**address, &mut name) && name == signature
         };
-        let address = self.tables.iter().find(named);
+        let mut named = self.tables.iter().filter(named);
+        let address = named.nth(number.saturating_sub(1));
         let address = address.ok_or(TableError::Missing {
             signature: Name(signature),
         })?;

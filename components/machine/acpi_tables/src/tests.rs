@@ -97,7 +97,7 @@ fn machine() -> Memory {
 
 #[test]
 fn reads_all_tables() {
-    let (platform, problems) = read(&machine(), 0xF_0000);
+    let (platform, problems) = read(&machine(), 0xF_0000, 1);
     assert_eq!(problems, []);
     let model = &platform.interrupts;
     assert_eq!(model.local_apic, 0xFEE0_1000);
@@ -137,7 +137,7 @@ fn reads_all_tables() {
 
 #[test]
 fn a_machine_without_tables_gets_the_defaults() {
-    let (platform, problems) = read(&Memory(vec![]), 0);
+    let (platform, problems) = read(&Memory(vec![]), 0, 1);
     assert_eq!(problems, [TableError::NoRoot]);
     assert_eq!(platform.interrupts, InterruptModel::default());
     assert_eq!(platform.registers, None);
@@ -149,7 +149,7 @@ fn the_root_pointer_is_found_in_the_bios_area() {
     area[0x1_0000..0x1_0024].copy_from_slice(&root());
     let mut memory = machine();
     memory.0[0] = (0xE_0000, area);
-    let (_, problems) = read(&memory, 0);
+    let (_, problems) = read(&memory, 0, 1);
     assert_eq!(problems, []);
 }
 
@@ -160,7 +160,7 @@ fn every_damaged_byte_is_noticed() {
             let mut memory = machine();
             memory.0[table].1[offset] ^= 0x40;
             let unprotected = table == 0 && offset >= 20;
-            let (_, problems) = read(&memory, 0xF_0000);
+            let (_, problems) = read(&memory, 0xF_0000, 1);
             assert_eq!(
                 problems.is_empty(),
                 unprotected,
@@ -177,7 +177,7 @@ fn every_truncation_ends_in_an_error_or_a_shorter_table() {
         let short = sdt(b"APIC", &whole[table::HEADER..length]);
         let mut memory = machine();
         memory.0[3].1 = short;
-        let (platform, problems) = read(&memory, 0xF_0000);
+        let (platform, problems) = read(&memory, 0xF_0000, 1);
         assert!(problems.len() <= 1);
         assert!(platform.interrupts.processors.len() <= 2);
     }
@@ -187,7 +187,7 @@ fn every_truncation_ends_in_an_error_or_a_shorter_table() {
 fn an_entry_of_length_zero_does_not_hang() {
     let mut memory = machine();
     memory.0[3].1 = sdt(b"APIC", &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    let (_, problems) = read(&memory, 0xF_0000);
+    let (_, problems) = read(&memory, 0xF_0000, 1);
     assert_eq!(
         problems,
         [TableError::Truncated {
@@ -195,4 +195,19 @@ fn an_entry_of_length_zero_does_not_hang() {
             offset: 44
         }]
     );
+}
+
+#[test]
+fn the_command_line_chooses_among_several_tables_of_interrupt_controllers() {
+    for (line, number) in [
+        ("", 1),
+        ("quiet acpi_apic_instance=2", 2),
+        ("acpi_apic_instance=3 quiet", 3),
+        ("acpi_apic_instance=two", 1),
+    ] {
+        assert_eq!(apic_instance(line), number, "{line}");
+    }
+    let (platform, problems) = read(&machine(), 0xF_0000, 2);
+    assert!(matches!(problems.as_slice(), [TableError::Missing { .. }]));
+    assert!(platform.interrupts.processors.is_empty());
 }

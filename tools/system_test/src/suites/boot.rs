@@ -29,6 +29,7 @@ pub(crate) const SUITE: Suite = Suite {
         ("all_of_4_cpus", |_| all_cpus_run(Boot::Direct, 4)),
         ("all_of_8_cpus", |_| all_cpus_run(Boot::Direct, 8)),
         ("too_little_memory_is_said", too_little_memory),
+        ("a_cpu_that_does_not_answer_is_left_out", silent_cpu),
         ("no_serial_port_ends_with_a_status", no_serial_port),
         ("no_archive_is_said", no_archive),
         ("a_truncated_archive_is_said", truncated_archive),
@@ -121,6 +122,63 @@ fn no_serial_port(_: &Options) -> Verdict {
         Outcome::Exited(_) => Ok(()),
         other => Err(Failure::Wrong(other.to_string())),
     }
+}
+
+/// The local APIC of a CPU that is not there.
+const SILENT: u8 = 42;
+
+/// The tables name a CPU that never begins: the log says so, and the system runs on the others.
+fn silent_cpu(_: &Options) -> Verdict {
+    let path = PathBuf::from(format!("build/test-{}-madt", std::process::id()));
+    fs::write(&path, interrupt_controllers(&[0, SILENT, 1]))
+        .map_err(|error| Failure::Wrong(format!("writing a table: {error}")))?;
+    let result = Guest::boot(Machine {
+        processors: 2,
+        acpi_table: Some(path.clone()),
+        command_line: "acpi_apic_instance=2".into(),
+        ..direct()
+    });
+    drop(fs::remove_file(path));
+    let mut guest = result?;
+    let log = guest.run("log")?;
+    contains(
+        &log,
+        &format!("the CPU with APIC {SILENT} stays parked: it does not answer"),
+    )?;
+    contains(&log, "2 of 3 CPUs run")?;
+    // Both that are there work.
+    let processes = guest.json("ps --json")?;
+    let cpus = processes.as_array().into_iter().flatten();
+    let idle = cpus.filter(|task| task["name"] == "idle").count();
+    equal(idle, 2)?;
+    contains(&guest.run("hello")?, "Hello")
+}
+
+/// A MADT (ACPI 6.5, section 5.2.12) with these local APICs, and QEMU's I/O APIC.
+fn interrupt_controllers(local: &[u8]) -> Vec<u8> {
+    let mut entries = Vec::new();
+    for (uid, apic_id) in (0..).zip(local) {
+        // Processor local APIC, enabled.
+        entries.extend([0, 8, uid, *apic_id, 1, 0, 0, 0]);
+    }
+    // I/O APIC 0 at 0xFEC0_0000, from global interrupt 0 on.
+    entries.extend([1, 12, 0, 0, 0, 0, 0xC0, 0xFE, 0, 0, 0, 0]);
+    // The interval timer's interrupt 0 of the ISA bus is global interrupt 2.
+    entries.extend([2, 10, 0, 0, 2, 0, 0, 0, 0, 0]);
+    const HEADER: usize = 36;
+    let length = u32::try_from(HEADER + 8 + entries.len()).unwrap_or(u32::MAX);
+    let mut table = b"APIC".to_vec();
+    table.extend(length.to_le_bytes());
+    // Revision; checksum, which QEMU fills in; who made it.
+    table.extend([3, 0]);
+    table.extend(b"STRAKESTRAKETM");
+    table.extend([1, 0, 0, 0]);
+    table.extend(b"TEST");
+    table.extend([1, 0, 0, 0]);
+    // Local APICs at 0xFEE0_0000; there are legacy interrupt controllers.
+    table.extend([0, 0, 0xE0, 0xFE, 1, 0, 0, 0]);
+    table.extend(entries);
+    table
 }
 
 /// A machine with `bytes` for its archive; the file's name keeps tests apart.

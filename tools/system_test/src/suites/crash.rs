@@ -1,12 +1,14 @@
 //! A fault of every kind ends its own task and nothing else, and its memory comes back.
 
 use crate::{
-    failure::{Failure, Verdict, contains, ensure},
+    failure::{Failure, Verdict, contains, ensure, equal},
     guest::Guest,
     json::{count, items, text},
     plan::{Options, Suite, Tests},
+    suites::lines::{line_of, strake},
 };
 use runner::{Boot, Machine};
+use std::time::Duration;
 
 pub(crate) const SUITE: Suite = Suite {
     name: "crash",
@@ -32,8 +34,12 @@ pub(crate) const SUITE: Suite = Suite {
         }),
         ("every_kind_on_1_cpu", |options| every_kind(options, 1)),
         ("every_kind_on_4_cpus", |options| every_kind(options, 4)),
+        ("a_cpu_that_is_stuck_is_named", stuck),
     ]),
 };
+
+/// How long a CPU of several may be stuck before it is noticed, on a busy host.
+const STUCK_LIMIT: Duration = Duration::from_secs(120);
 
 /// Most bytes that a crash may leave behind, besides what the leak list names.
 const MOST_LOST: u64 = 4096;
@@ -60,7 +66,7 @@ fn crashes(options: &Options, kind: &str, reason: &str) -> Verdict {
 }
 
 /// The kinds, and what the message must say.
-const KINDS: [(&str, &str); 13] = [
+const KINDS: [(&str, &str); 15] = [
     ("panic", "panic"),
     ("div", "vector 0"),
     ("null", "vector 14"),
@@ -74,6 +80,8 @@ const KINDS: [(&str, &str); 13] = [
     ("return", "vector 14"),
     ("wild-stack", "vector 14"),
     ("drop", "provoked panic"),
+    ("unwinder", "debug exception (vector 1"),
+    ("double", "double fault (vector 8"),
 ];
 
 /// A crash of each kind in turn, with the others' CPUs at work meanwhile.
@@ -133,4 +141,42 @@ fn crash(guest: &mut Guest, kind: &str, reason: &str) -> Verdict {
         contains(&output, "faults::")?;
     }
     contains(&guest.run("echo alive")?, "alive")
+}
+
+/// A CPU of several that takes no timer interrupt for 10 s: the watchdog names it with its backtrace, and
+/// ends what it executes.
+fn stuck(_: &Options) -> Verdict {
+    let line = line_of("fn loop_without_interrupts(", "rounds.wrapping_add")?;
+    let mut guest = Guest::boot(Machine {
+        boot: Boot::Direct,
+        processors: 4,
+        ..Machine::default()
+    })?;
+    let begin = count(&guest.json("uptime --json")?, "uptime_ns")?;
+    let report = guest.run_within("crash stuck", STUCK_LIMIT)?;
+    let time = count(&guest.json("uptime --json")?, "uptime_ns")? - begin;
+    ensure((5_000_000_000..30_000_000_000).contains(&time), || {
+        format!("ended after {time} ns")
+    })?;
+    let list = guest.json("faults --json")?;
+    let record = items(&list["records"])?.last().cloned().unwrap_or_default();
+    let cpu = count(&record, "cpu")?;
+    contains(
+        &report,
+        &format!("cpu{cpu} takes no timer interrupt any more"),
+    )?;
+    equal(text(&record, "location")?, line.as_str())?;
+    equal(&record["recovered"], &true.into())?;
+    // The report names builds and offsets only, with interrupts off; the host knows what they are.
+    let places = report
+        .split([' ', '('])
+        .filter(|word| word.contains("@") && word.contains("+0x"));
+    let mut arguments = vec!["resolve"];
+    arguments.extend(places);
+    let (ok, resolved) = strake(&arguments)?;
+    ensure(ok, || resolved.clone())?;
+    contains(&resolved, "loop_without_interrupts")?;
+    contains(&resolved, &line)?;
+    contains(&resolved, "is crash::main+0x")?;
+    contains(&guest.run("hello")?, "Hello")
 }

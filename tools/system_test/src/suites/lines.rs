@@ -38,7 +38,7 @@ const CRASHES: [(&str, &str, &str); 3] = [
 ];
 
 /// The line of [`SOURCE`] that holds `wanted` behind the line that holds `function`, as reports name it.
-fn line_of(function: &str, wanted: &str) -> Result<String, Failure> {
+pub(crate) fn line_of(function: &str, wanted: &str) -> Result<String, Failure> {
     let source =
         fs::read_to_string(SOURCE).map_err(|error| Failure::Wrong(format!("{SOURCE}: {error}")))?;
     let lines = (1..).zip(source.lines());
@@ -247,7 +247,7 @@ fn damaged(_: &Options) -> Verdict {
 }
 
 /// Runs the host's tool; whether it succeeds, and what it prints.
-fn strake(arguments: &[&str]) -> Result<(bool, String), Failure> {
+pub(crate) fn strake(arguments: &[&str]) -> Result<(bool, String), Failure> {
     let own = std::env::current_exe().unwrap_or_default();
     let output = Command::new(own.with_file_name("strake"))
         .args(arguments)
