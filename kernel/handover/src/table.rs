@@ -91,6 +91,7 @@ impl Text {
     }
 
     /// The string, up to its first byte that is not UTF-8.
+    #[inline] // Nothing else here is called at run time, and the crate need not be a component for it.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         let bytes = self.bytes.as_slice();
