@@ -13,6 +13,8 @@ const NON_MASKABLE_INTERRUPT: u8 = 2;
 const DOUBLE_FAULT: u8 = 8;
 const PAGE_FAULT: u8 = 14;
 const MACHINE_CHECK: u8 = 18;
+/// Of a page fault's error code (Intel SDM volume 3, section 4.7).
+const PAGE_WAS_PRESENT: u64 = 1;
 
 /// Handles an exception: makes the task that caused it report and unwind when this returns.
 ///
@@ -53,15 +55,19 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
     }
     // With interrupts off it may have been the scheduler, between two tasks.
     task::settle_switch(frame.rsp);
-    let overflow = matches!(failure, Failure::StackOverflow { .. });
+    let overflow = match failure {
+        Failure::StackOverflow { address } | Failure::StackMemory { address } => Some(address),
+        _ => None,
+    };
     // Without room on the interrupted stack there is none for the report, either.
-    let room = !overflow && frame.on_interrupted_stack() || map_reserve();
+    let room = overflow.is_none() && frame.on_interrupted_stack()
+        || map_reserve(overflow.unwrap_or(frame.rsp));
     let report: Option<unwinder::Report> = Some(report::interrupted);
     let ends = if vector == DOUBLE_FAULT || !unwinder::is_on_stack(frame.rsp) {
         // What a stack pointer that has gone wild leads to is nobody's stack, and after a double fault
         // the interrupted registers mean nothing.
         unwinder::leap_interrupted(frame, failure, report)
-    } else if overflow && !room {
+    } else if overflow.is_some() && !room {
         unwinder::leap_interrupted(frame, failure, report)
     } else {
         unwinder::report_and_unwind(frame, failure, report)
@@ -95,8 +101,13 @@ fn failure_of(frame: &TrapFrame) -> Failure {
         frame.rip
     };
     let in_guard = task::with_current(|task| task.guard_contains(address)).unwrap_or(false);
+    // A page of the stack that was not mapped has been asked for before this, in vain.
+    let not_mapped = frame.error_code & PAGE_WAS_PRESENT == 0;
+    let in_stack = task::with_current(|task| task.stack_range().contains(address)).unwrap_or(false);
     if vector == PAGE_FAULT && in_guard {
         Failure::StackOverflow { address }
+    } else if vector == PAGE_FAULT && in_stack && not_mapped {
+        Failure::StackMemory { address }
     } else {
         Failure::Exception {
             vector,
@@ -106,9 +117,9 @@ fn failure_of(frame: &TrapFrame) -> Failure {
     }
 }
 
-/// Gives the task's stack its reserve; false when that has overflowed, too.
-fn map_reserve() -> bool {
-    task::with_current(|task| task.with_stack(|stack| stack.map_reserve().is_ok()))
+/// Gives the task's stack what unwinding needs below `address`; false when that has been used up, too.
+fn map_reserve(address: u64) -> bool {
+    task::with_current(|task| task.with_stack(|stack| stack.map_reserve(address).is_ok()))
         .flatten()
         .unwrap_or(false)
 }

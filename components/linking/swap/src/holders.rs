@@ -117,6 +117,10 @@ fn scan(task: &Task, is_current: bool, retired: &[Arc<Loaded>], addresses: &mut 
         task.saved_stack_pointer()
     };
     let mut at = stack_pointer.max(range.start).next_multiple_of(8);
+    // A stack is mapped from its end down to some page.
+    while at < range.end && !mappings::is_mapped(at) {
+        at = (at | (mappings::PAGE_SIZE - 1)) + 1;
+    }
     while at + 8 <= range.end && addresses.len() < addresses.capacity() {
         // SAFETY: the word lies in the stack of a task that has not ended, between its stack
         // pointer and its end: that part is mapped, and nobody unmaps it while this CPU alone runs.

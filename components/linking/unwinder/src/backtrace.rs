@@ -97,8 +97,13 @@ pub fn backtrace_parked(
     task: &Task,
     visit: &mut dyn FnMut(Frame) -> bool,
 ) -> Result<(), StepError> {
-    let bounds = StackBounds(task.stack_range());
     let stack_pointer = task.saved_stack_pointer();
+    let stack = task.stack_range();
+    // What lies below may not be mapped.
+    let bounds = StackBounds(VirtualRange {
+        start: stack_pointer.max(stack.start),
+        ..stack
+    });
     let mut saved = [0; 3];
     let mut address = stack_pointer;
     for word in &mut saved {

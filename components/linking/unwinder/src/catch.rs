@@ -144,17 +144,20 @@ const MOST_BELOW: u64 = 4096;
 /// The innermost catch of the current task, if it is one: the word that leads to it and what it has
 /// stored may have been overwritten.
 pub(crate) fn innermost() -> Option<*mut Record> {
-    let (word, stack) = task::with_current(|task| {
+    let (word, stack, mapped) = task::with_current(|task| {
         let word = task.catch_word().load(Ordering::Relaxed);
-        (word, task.stack_range())
+        let stack = task.stack_range();
+        let mapped = stack.contains(word as u64) && task.is_stack_mapped(word as u64);
+        (word, stack, mapped)
     })?;
     let address = word as u64;
     let end = address.checked_add(size_of::<Record>() as u64)?;
     let record = word as *mut Record;
-    if address < stack.start || end > stack.end || !record.is_aligned() {
+    // Of what was never touched there is nothing to be read, and perhaps no memory to be had.
+    if !mapped || end > stack.end || !record.is_aligned() {
         return None;
     }
-    // SAFETY: the place lies in the task's stack, which is mapped.
+    // SAFETY: the place lies in the task's stack, which is mapped from there on.
     let landing = unsafe { &raw const (*record).landing };
     // SAFETY: as above, and the registers are plain words.
     let landing = unsafe { landing.read() };

@@ -290,7 +290,8 @@ impl<T: ?Sized> IrqMutex<T> {
     ///
     /// The holder keeps interrupts off and so stays on its CPU: if it is this one, it can only be
     /// the caller itself, or the code that the caller interrupted by an exception.
-    fn is_ours(&self) -> bool {
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
         let _off = InterruptsOff::new();
         self.holder.load(Ordering::Relaxed) == lock_token()
     }

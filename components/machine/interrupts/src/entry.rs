@@ -4,8 +4,10 @@ use core::{arch::naked_asm, sync::atomic::Ordering};
 
 use handover::VirtualRange;
 
+use x86_64::registers::control::Cr2;
+
 use crate::{
-    TrapFrame,
+    StackNeed, TrapFrame,
     frame::FLOAT_STATE_SIZE,
     hooks,
     vectors::{self, EXCEPTIONS},
@@ -23,6 +25,11 @@ const EXCEPTION_ROOM: u64 = 3 * 4096;
 /// NMI, #DF, #MC: they may hit the entry code of another vector, where the stack pointer says
 /// nothing, so they stay on their own stack.
 const STAYING: [u8; 3] = [2, 8, 18];
+
+/// #PF.
+const PAGE_FAULT: u8 = 14;
+/// Of its error code: the page was mapped, but not for such an access (Intel SDM volume 3, section 4.7).
+const PAGE_WAS_PRESENT: u64 = 1;
 
 /// Whether the hardware pushes an error code (Intel SDM volume 3, table 6-1, and AMD's #VC, #SX).
 const fn has_error_code(vector: u8) -> bool {
@@ -92,9 +99,12 @@ unsafe extern "C" fn common() {
         ".cfi_offset 7, 160",
         "cld",
         "call {place}",
+        "test rax, rax",
+        "jz 2f",
         "mov rsp, rax",
         "lea rdi, [rsp + 512]",
         "call {dispatch}",
+        "2:",
         "fxrstor64 [rsp]",
         "add rsp, 512",
         "pop r15",
@@ -121,11 +131,11 @@ unsafe extern "C" fn common() {
 }
 
 /// Moves what entry saved to the interrupted stack, if that has room. Answers with the address of
-/// the saved x87 and SSE state, which the `TrapFrame` follows.
-extern "C" fn place(frame: *mut TrapFrame) -> u64 {
+/// the saved x87 and SSE state, which the `TrapFrame` follows; or with 0 when nothing is left to be done.
+extern "C" fn place(entered: *mut TrapFrame) -> u64 {
     // SAFETY: entry has just saved a frame there, and nothing else knows of it.
-    let saved = unsafe { &*frame };
-    let here = frame.addr() as u64 - FLOAT_STATE_SIZE as u64;
+    let saved = unsafe { &*entered };
+    let here = entered.addr() as u64 - FLOAT_STATE_SIZE as u64;
     if STAYING.contains(&saved.vector()) {
         return here;
     }
@@ -134,6 +144,9 @@ extern "C" fn place(frame: *mut TrapFrame) -> u64 {
     cpu::local()
         .interrupted_at
         .store(saved.rip, Ordering::Relaxed);
+    if saved.vector() == PAGE_FAULT && grows(saved) {
+        return 0;
+    }
     let top = saved.top_below();
     let there = top.wrapping_sub(TrapFrame::SIZE + FLOAT_STATE_SIZE as u64);
     let room = if saved.vector() < EXCEPTIONS {
@@ -141,10 +154,11 @@ extern "C" fn place(frame: *mut TrapFrame) -> u64 {
     } else {
         DEVICE_ROOM
     };
-    if !hooks::has_room(VirtualRange {
+    let range = VirtualRange {
         start: there.wrapping_sub(room),
         end: top,
-    }) {
+    };
+    if !hooks::has_room(range, there) {
         return here;
     }
     let size = size_of::<TrapFrame>() + FLOAT_STATE_SIZE;
@@ -153,6 +167,16 @@ extern "C" fn place(frame: *mut TrapFrame) -> u64 {
     // an interrupt stack is not interrupted by a vector of the same stack.
     unsafe { core::ptr::copy_nonoverlapping(here as *const u8, there as *mut u8, size) };
     there
+}
+
+/// Whether a page fault has wanted no more than another page of the stack, which is there now.
+fn grows(frame: &TrapFrame) -> bool {
+    let need = if frame.interrupts_enabled() {
+        StackNeed::Preemptible
+    } else {
+        StackNeed::Anywhere
+    };
+    frame.error_code & PAGE_WAS_PRESENT == 0 && hooks::grow(Cr2::read_raw(), need)
 }
 
 /// Calls the vector's handler. May be unwound through: then the interrupted task's frames are next.

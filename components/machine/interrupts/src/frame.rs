@@ -1,5 +1,9 @@
 //! What entry saves.
 
+use handover::layout::PAGE_SIZE;
+
+use crate::{StackNeed, hooks};
+
 /// A handler of a vector. It runs with interrupts off.
 pub type TrapHandler = fn(&mut TrapFrame);
 
@@ -39,6 +43,13 @@ pub struct TrapFrame {
     pub rflags: u64,
     pub rsp: u64,
     pub ss: u64,
+}
+
+/// Sees to it that the stack is mapped from `start` to `end`, which are less than a page apart; whether it
+/// is.
+pub(crate) fn map(start: u64, end: u64, need: StackNeed) -> bool {
+    let last = end.wrapping_sub(1);
+    hooks::grow(start, need) && (start / PAGE_SIZE == last / PAGE_SIZE || hooks::grow(last, need))
 }
 
 /// RFLAGS: interrupts enabled.
@@ -90,6 +101,13 @@ impl TrapFrame {
     /// `target` must go on with it itself.
     pub unsafe fn divert(&mut self, target: unsafe extern "C-unwind" fn(*mut TrapFrame) -> !) {
         let copy = (self.top_below() - Self::SIZE) as *mut Self;
+        // This may run on the stack of page faults, where another one would do damage. If there is no
+        // memory, it is tried nevertheless: there is nothing else to be done.
+        map(
+            copy.addr() as u64 - 2 * Self::SIZE,
+            self.top_below(),
+            StackNeed::Ending,
+        );
         if !core::ptr::eq(copy, self) {
             // SAFETY: the caller promises that the stack is mapped there; all below its pointer and
             // the red zone is free, and `top_below` is aligned to 16.

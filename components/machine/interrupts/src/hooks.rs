@@ -28,7 +28,9 @@ static END_OF_INTERRUPT: Once<fn(u8)> = Once::new();
 #[used]
 static PREEMPTION: Once<TrapHandler> = Once::new();
 #[used]
-static STACK_OWNER: Once<fn(VirtualRange) -> Room> = Once::new();
+static STACK_OWNER: Once<StackOwner> = Once::new();
+#[used]
+static STACK_GROWTH: Once<StackGrowth> = Once::new();
 #[used]
 static STACK_CHECK: Once<fn(VirtualRange) -> bool> = Once::new();
 
@@ -61,7 +63,7 @@ pub fn set_preemption(preempt: TrapHandler) {
 /// What a range of addresses is to the running flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// Part of its stack, mapped and writable.
+    /// Part of its stack: writable, and mapped, or to be mapped when it is touched.
     Own,
     /// Something else, which must not be written.
     Foreign,
@@ -69,11 +71,35 @@ pub enum Room {
     Unknown,
 }
 
+/// Tells what a range of addresses is to the running flow; if it is its own, it is mapped from the given
+/// address on.
+pub type StackOwner = fn(VirtualRange, u64) -> Room;
+
 /// Names what tells whether a range of addresses is part of the running flow's stack: a stack pointer
 /// that has gone wild may point to anything that is writable. It is called at any interrupt or
-/// exception, so it must take no lock. The first one stays.
-pub fn set_stack_owner(owner: fn(VirtualRange) -> Room) {
+/// exception, so it must wait for no lock that its own CPU may hold. The first one stays.
+pub fn set_stack_owner(owner: StackOwner) {
     STACK_OWNER.call_once(|| owner);
+}
+
+/// What a page of a stack is wanted for, which decides where its frame may come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StackNeed {
+    /// Code that had interrupts on, and so holds no lock that keeps them off.
+    Preemptible,
+    /// Code that may hold any lock.
+    Anywhere,
+    /// The end of a task, which must not fail for lack of memory.
+    Ending,
+}
+
+/// Maps the page of an address if it is part of the running flow's stack; whether it is mapped then.
+pub type StackGrowth = fn(u64, StackNeed) -> bool;
+
+/// Names what maps pages of stacks when they are first touched. It is called by any page fault, with
+/// interrupts off, and must wait for no lock that its own CPU may hold. The first one stays.
+pub fn set_stack_growth(grow: StackGrowth) {
+    STACK_GROWTH.call_once(|| grow);
 }
 
 /// Names what tells whether a range of addresses is mapped and writable. It is called at any
@@ -123,11 +149,18 @@ pub(crate) fn preempt(frame: &mut TrapFrame) {
     }
 }
 
-/// Whether `range`, which begins at the interrupted stack pointer, is free room of a stack.
-pub(crate) fn has_room(range: VirtualRange) -> bool {
+/// Maps the page of `address` if it is part of the running flow's stack; whether it is mapped then.
+pub(crate) fn grow(address: u64, need: StackNeed) -> bool {
+    STACK_GROWTH.get().is_some_and(|grow| grow(address, need))
+}
+
+/// Whether `range`, which ends at the interrupted stack pointer, is free room of a stack, and mapped from
+/// `touched` on: a page fault there would come on the stack of page faults, where perhaps one is being
+/// entered.
+pub(crate) fn has_room(range: VirtualRange, touched: u64) -> bool {
     match STACK_OWNER
         .get()
-        .map_or(Room::Unknown, |owner| owner(range))
+        .map_or(Room::Unknown, |owner| owner(range, touched))
     {
         Room::Own => true,
         Room::Foreign => false,

@@ -5,11 +5,12 @@
 //! to 128 bytes below the interrupted stack pointer, where the handler runs: so it may switch tasks
 //! in the middle, and the unwinder finds the interrupted code below it. Only if the interrupted
 //! stack has no room (it overflowed, or its pointer is wild) does the frame stay where it is; see
-//! [`TrapFrame::on_interrupted_stack`].
+//! [`TrapFrame::on_interrupted_stack`]. A page fault that only wants more of the stack mapped goes no
+//! further than its interrupt stack.
 //!
 //! Principles: a handler is registered as a value, and dropping it unregisters. Handlers run with
 //! interrupts off. What upper layers do here they register: the end of an interrupt (`apic`),
-//! preemption (`task`), exceptions (`integrity`, then `faults`), the look at the interrupted stack (`mappings`).
+//! preemption and the growth of stacks (`task`), exceptions (`integrity`, then `faults`), the look at the interrupted stack (`mappings`).
 //! Gates hold the addresses of entry stubs, so even entry code can be replaced.
 //!
 //! Unwinding: the entry code has unwind information, as a signal frame whose CFA is the
@@ -30,8 +31,9 @@ use component::{Handover, StartError};
 pub use entry::abandon_handler;
 pub use frame::{TrapFrame, TrapHandler};
 pub use hooks::{
-    ExceptionFilter, Room, set_end_of_interrupt, set_exception_filter, set_exception_handler,
-    set_preemption, set_stack_check, set_stack_owner,
+    ExceptionFilter, Room, StackGrowth, StackNeed, StackOwner, set_end_of_interrupt,
+    set_exception_filter, set_exception_handler, set_preemption, set_stack_check, set_stack_growth,
+    set_stack_owner,
 };
 pub use idt::load;
 pub use vectors::{

@@ -118,6 +118,19 @@ pub(crate) fn take(
     })
 }
 
+/// Takes one frame, leaving `reserve` free ones, unless this CPU is inside the pool: for exceptions.
+pub(crate) fn take_in_exception(reserve: usize) -> Option<PhysicalRange> {
+    let free = !POOL.is_ours();
+    free.then(|| take(1, PAGE_SIZE, reserve).ok()).flatten()
+}
+
+/// As [`give_back`], from an exception: the frames are lost if that has hit the pool's own code.
+pub(crate) fn give_back_in_exception(range: PhysicalRange) {
+    if !POOL.is_ours() {
+        give_back(range);
+    }
+}
+
 pub(crate) fn give_back(range: PhysicalRange) {
     if let Some(pool) = POOL.lock().as_mut() {
         // Frames that were free already are not counted a second time.

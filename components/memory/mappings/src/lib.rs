@@ -5,7 +5,7 @@
 //! text is one that somebody made, and owns, for that purpose ([`Mapping::alias`]).
 //!
 //! Principles: a [`Mapping`] owns its addresses and frames, and dropping it gives back both, and
-//! page tables that it leaves empty. [`Protection`] cannot say "writable and executable". A new
+//! page tables that it leaves empty. A page may wait for its frame until it is accessed ([`commit`]). [`Protection`] cannot say "writable and executable". A new
 //! page table is cleared before the hardware can see it. A frame is freed, and an address given to
 //! somebody else, only when all CPUs have forgotten the translation; they are asked once for a range.
 //!
@@ -33,7 +33,7 @@ pub use error::MappingError;
 pub use handover::layout::PAGE_SIZE;
 pub use mapping::{Mapping, Protection};
 pub use nucleus::give_back_nucleus;
-pub use pages::{is_writable, physical_address};
+pub use pages::{commit, is_mapped, is_writable, physical_address};
 pub use reclaim::register_reclaim;
 pub use space::{MappingStatistics, statistics};
 pub use window::with_window;

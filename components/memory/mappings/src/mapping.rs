@@ -80,16 +80,18 @@ impl Mapping {
         Self::uncleared(Area::Heap, bytes)
     }
 
-    /// Maps memory, readable and writable, in the mapping area, at least `bytes` long, with unmapped
-    /// pages around. It holds whatever was in its frames before. In front of it, `kept` bytes more, a
-    /// number of whole pages, are kept from the start (see [`Mapping::keep`]).
-    pub fn allocate_with_kept(bytes: u64, kept: u64) -> Result<Self, MappingError> {
-        let range = space::take(Area::Mappings, bytes.saturating_add(kept))?;
-        let (kept, rest) = split(range, kept);
+    /// Takes addresses in the mapping area for at least `bytes` bytes of readable and writable memory, with
+    /// unmapped pages around. Only the last `mapped` bytes are mapped from the start; each other page
+    /// is when [`commit`](crate::commit) is asked for it, and until then an access to it faults, also through
+    /// [`Mapping::as_slice`]. The memory holds whatever was in its frames before.
+    pub fn allocate_on_demand(bytes: u64, mapped: u64) -> Result<Self, MappingError> {
+        let range = space::take(Area::Mappings, bytes)?;
+        let mapped = mapped.next_multiple_of(layout::PAGE_SIZE).min(range.len());
+        let (rest, mapped) = split(range, range.len() - mapped);
         let map = || {
-            pages::keep_new(kept)?;
-            pages::map_new(rest, space::READ_WRITE)
-                .inspect_err(|_| pages::unmap(kept, Frames::Free))
+            pages::map_on_demand(rest)?;
+            pages::map_new(mapped, space::READ_WRITE)
+                .inspect_err(|_| pages::unmap(rest, Frames::Free))
         };
         Self::mapped(Area::Mappings, range, map)
     }
@@ -250,19 +252,12 @@ impl Mapping {
         range
     }
 
-    /// Unmaps `part` of the mapping but keeps its frames at hand, for [`Mapping::unkeep`].
-    ///
-    /// Until then an access to the part faults, also through [`Mapping::as_slice`].
-    pub fn keep(&mut self, part: VirtualRange) -> Result<(), MappingError> {
+    /// Takes the frames from behind `part`, a number of whole pages, which are then as those that
+    /// [`Mapping::allocate_on_demand`] has not mapped.
+    pub fn decommit(&mut self, part: VirtualRange) -> Result<(), MappingError> {
         self.check_part(part)?;
-        pages::keep(part)
-    }
-
-    /// Maps `part`, that had been kept, readable and writable again. Takes no lock and allocates
-    /// nothing, so it works in an exception handler and with no memory left.
-    pub fn unkeep(&self, part: VirtualRange) -> Result<(), MappingError> {
-        self.check_part(part)?;
-        pages::unkeep(part)
+        pages::decommit(part);
+        Ok(())
     }
 
     fn check_part(&self, part: VirtualRange) -> Result<(), MappingError> {

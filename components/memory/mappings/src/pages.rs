@@ -8,14 +8,61 @@ use x86_64::structures::paging::PageTableFlags;
 use crate::{
     MappingError,
     ranges::{one_page, pages, tables},
-    space::{Area, KEPT, PAGE, READ_WRITE, SPACE},
-    table::{self, Entry, Level},
+    space::{Area, PAGE, READ_WRITE, SPACE},
+    table::{self, Entry, Level, ON_DEMAND},
     to_usize,
 };
 
-/// Sets frames aside for the pages of `range`, which are not mapped before [`unkeep`].
-pub(crate) fn keep_new(range: VirtualRange) -> Result<(), MappingError> {
-    map_new(range, KEPT)
+/// Lets each page of `range` get a frame when it is first accessed. On failure nothing is changed.
+///
+/// A range that could never be filled is refused: there must be as many free frames now, though nobody
+/// keeps them.
+pub(crate) fn map_on_demand(range: VirtualRange) -> Result<(), MappingError> {
+    let count = to_usize(range.len() / PAGE);
+    let free = frames::statistics().free;
+    if count > free {
+        return Err(FrameError::Exhausted { count, free }.into());
+    }
+    map_each(range, Frames::Keep, tables(range), |part| {
+        SPACE.lock().map(part, 0, ON_DEMAND)
+    })
+}
+
+/// Sees to it that the page of `address`, of a mapping that stays meanwhile, is mapped: if it waits for
+/// one, it gets the frame that `frame` answers with. Whether it is mapped now. Takes no lock, so it works
+/// in an exception that has hit anywhere.
+pub fn commit(address: u64, frame: impl FnOnce() -> Option<FrameRange>) -> bool {
+    let (level, entry) = table::walk(address);
+    if level != Level::Page || !entry.is_on_demand() {
+        return entry.is_present();
+    }
+    let Some(frame) = frame() else {
+        return false;
+    };
+    let page = one_page(address & !(PAGE - 1));
+    // SAFETY: the walk came down to the page's entry, and the tables stay as long as the mapping.
+    let places = unsafe { table::places(page) };
+    let new = Entry::new(frame.start(), READ_WRITE);
+    // SAFETY: nothing was mapped there, so no live value is touched, and no CPU remembers it.
+    let first = |place: &table::Place| unsafe { place.exchange(entry, new) };
+    if places.first().is_some_and(first) {
+        let _ = frame.into_raw(); // The page table remembers it.
+    } else {
+        // Another CPU was faster.
+        frames::give_back_in_exception(frame);
+    }
+    true
+}
+
+/// Takes the frames from behind the pages of `range`, which get others when they are next accessed.
+pub(crate) fn decommit(range: VirtualRange) {
+    tables(range).for_each(|part| SPACE.lock().hide(part));
+    if cpu::alone() {
+        pages(range).for_each(table::forget);
+    } else {
+        cpu::flush_everywhere(range);
+    }
+    tables(range).for_each(|part| SPACE.lock().empty(part));
 }
 
 /// Maps frames, fresh ones, at `range`. On failure nothing stays mapped.
@@ -130,13 +177,6 @@ pub(crate) fn protect(range: VirtualRange, flags: PageTableFlags) -> Result<(), 
     })
 }
 
-/// Turns mapped pages into kept ones: unmapped, with the frame remembered. Takes no lock.
-pub(crate) fn keep(range: VirtualRange) -> Result<(), MappingError> {
-    change_on_all(range, |entry| {
-        entry.is_present().then(|| Entry::new(entry.frame(), KEPT))
-    })
-}
-
 /// As [`change`], and lets the other CPUs forget what was before, also of the part that was changed
 /// when the rest could not be.
 fn change_on_all(
@@ -150,17 +190,6 @@ fn change_on_all(
         cpu::flush_everywhere(range);
     }
     changed
-}
-
-/// Turns kept pages into mapped ones. Takes no lock, allocates nothing and waits for no other CPU:
-/// none remembers that a page is not mapped.
-pub(crate) fn unkeep(range: VirtualRange) -> Result<(), MappingError> {
-    change(range, |entry| {
-        entry
-            .flags()
-            .contains(KEPT)
-            .then(|| Entry::new(entry.frame(), READ_WRITE))
-    })
 }
 
 /// Rewrites the entries of pages that the caller owns; so no lock is needed: nobody else changes
@@ -183,6 +212,12 @@ fn change(range: VirtualRange, new: impl Fn(Entry) -> Option<Entry>) -> Result<(
 pub(crate) fn flags_of(address: u64) -> Option<PageTableFlags> {
     let (_, entry) = table::walk(address);
     entry.is_present().then(|| entry.flags())
+}
+
+/// Whether the page of `address`, of a mapping that stays meanwhile, is mapped. Takes no lock.
+#[must_use]
+pub fn is_mapped(address: u64) -> bool {
+    flags_of(address).is_some()
 }
 
 /// The physical address that is mapped at `address`.

@@ -10,7 +10,7 @@ use crate::{
     MappingError,
     pages::Frames,
     ranges::{Ranges, one_page, one_table, pages, tables},
-    table::{self, ABOVE_PAGE, Entry, Level, Place},
+    table::{self, ABOVE_PAGE, Entry, Level, ON_DEMAND, Place},
     to_usize,
 };
 
@@ -23,11 +23,8 @@ const SCRATCH: u64 = layout::MAPPINGS_END - PAGE;
 /// page table, which is always there.
 pub(crate) const WINDOW: u64 = SCRATCH - 2 * PAGE;
 
-/// An entry that keeps a frame for a page that is not mapped yet (a bit that the hardware ignores).
-pub(crate) const KEPT: PageTableFlags = PageTableFlags::BIT_9;
-
-/// An entry of a page that is about to be unmapped, with the frame that is then to be freed (a bit
-/// that the hardware ignores).
+/// An entry of a page that is about to be unmapped, with the frame that is then to be freed, if it has one
+/// (a bit that the hardware ignores).
 const HIDDEN: PageTableFlags = PageTableFlags::BIT_10;
 
 /// Rights of a table's entry: those of its pages decide.
@@ -97,7 +94,7 @@ pub(crate) struct Space {
 /// What the address space holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MappingStatistics {
-    /// Pages mapped by this component and not unmapped yet.
+    /// Pages mapped by this component and not unmapped yet, those included that wait for a frame.
     pub pages: usize,
     /// Page tables made by this component and not freed yet.
     pub page_tables: usize,
@@ -200,8 +197,8 @@ pub fn statistics() -> MappingStatistics {
 }
 
 impl Space {
-    /// Maps the frames from `frame` on at `part`, which one page table serves. On failure nothing is
-    /// mapped.
+    /// Maps the frames from `frame` on at `part`, which one page table serves; with `ON_DEMAND` none.
+    /// On failure nothing is mapped.
     pub(crate) fn map(
         &mut self,
         part: VirtualRange,
@@ -275,11 +272,28 @@ impl Space {
     pub(crate) fn hide(&mut self, part: VirtualRange) {
         for place in self.places(part) {
             let entry = place.get();
-            if entry.is_present() {
+            if entry.is_present() || entry.is_on_demand() {
                 // SAFETY: the pages' owner gives them up.
                 unsafe { place.set(Entry::new(entry.frame(), HIDDEN)) };
             }
         }
+    }
+
+    /// Frees the frames of the pages of `part`, which one page table serves: hidden ones, that all CPUs
+    /// have forgotten. Their next access brings each another one.
+    pub(crate) fn empty(&mut self, part: VirtualRange) {
+        let mut run = Run::default();
+        for place in self.places(part) {
+            let entry = place.get();
+            if entry.flags().contains(HIDDEN) {
+                // SAFETY: the page's owner has given up what it holds.
+                unsafe { place.set(Entry::new(0, ON_DEMAND)) };
+                if entry.frame() != 0 {
+                    run.add(entry.frame());
+                }
+            }
+        }
+        run.free();
     }
 
     /// Unmaps the pages of `part`, which one page table serves, and frees their frames if it is told
@@ -294,10 +308,13 @@ impl Space {
             }
             // SAFETY: the page's owner gives it up.
             unsafe { place.set(Entry::NONE) };
-            table::forget(page);
             unmapped += 1;
-            if frames == Frames::Free {
-                run.add(entry.frame());
+            // A page that waits for its frame has none.
+            if entry.frame() != 0 {
+                table::forget(page);
+                if frames == Frames::Free {
+                    run.add(entry.frame());
+                }
             }
         }
         run.free();

@@ -19,6 +19,10 @@ const USED_SHIFT: u32 = 52;
 /// Those bits: they hold 0 to 512.
 const USED: u64 = 0x3FF << USED_SHIFT;
 
+/// Of an entry without a frame: the page gets one when it is first accessed (a bit that the hardware
+/// ignores).
+pub(crate) const ON_DEMAND: PageTableFlags = PageTableFlags::BIT_9;
+
 /// A level of the tables, by what one of its entries maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
@@ -58,12 +62,19 @@ impl Entry {
         self.flags().contains(PageTableFlags::PRESENT)
     }
 
+    pub(crate) const fn is_on_demand(self) -> bool {
+        self.flags().contains(ON_DEMAND) && !self.is_present()
+    }
+
     pub(crate) const fn is_large(self) -> bool {
         self.flags().contains(PageTableFlags::HUGE_PAGE)
     }
 
-    /// The same for the frame behind this one.
+    /// The same for the frame behind this one, or without a frame.
     pub(crate) const fn next_frame(self) -> Self {
+        if self.is_on_demand() {
+            return self;
+        }
         Self(self.0 + handover::layout::PAGE_SIZE)
     }
 
@@ -94,6 +105,17 @@ impl Place {
     /// The new entry must be one that keeps every live Rust value mapped as it is.
     pub(crate) unsafe fn set(&self, entry: Entry) {
         self.0.store(entry.0, Ordering::Relaxed);
+    }
+
+    /// Writes the entry `new` where `old` still is; whether it was.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Place::set`].
+    pub(crate) unsafe fn exchange(&self, old: Entry, new: Entry) -> bool {
+        self.0
+            .compare_exchange(old.0, new.0, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 }
 
@@ -162,8 +184,23 @@ pub(crate) unsafe fn write(level: Level, address: u64, entry: Entry) {
 }
 
 /// The last entry on the walk to `address`: of its page, of a large page, or the one not present.
+///
+/// Page faults walk, so this is [`walk_to`] written out.
 pub(crate) fn walk(address: u64) -> (Level, Entry) {
-    walk_to(Level::Page, address)
+    macro_rules! ends_at {
+        ($level:expr) => {
+            // SAFETY: all levels above are present and no large pages, or the walk had ended.
+            let entry = unsafe { read($level, address) };
+            if !entry.is_present() || entry.is_large() {
+                return ($level, entry);
+            }
+        };
+    }
+    ends_at!(Level::Root);
+    ends_at!(Level::Pointers);
+    ends_at!(Level::Directory);
+    // SAFETY: as above.
+    (Level::Page, unsafe { read(Level::Page, address) })
 }
 
 /// As [`walk`], but ends at the entry of `last` at the latest.

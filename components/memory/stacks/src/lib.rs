@@ -1,14 +1,16 @@
-//! Guarded stacks.
+//! Guarded stacks that grow on demand.
 //!
-//! Below each stack lie its reserve and an unmapped page. The reserve's frames are set aside from
-//! the start, but not mapped, so that running over the end of the stack faults; mapping it then
-//! takes no lock and no memory, so that what overflowed can be unwound even if it held the locks of
-//! the memory layer or had used up all memory.
+//! A stack owns its addresses from the start, and of its memory the last pages; each other page gets a
+//! frame when it is first touched ([`grow`], for the page fault). Below each stack lie its reserve and an
+//! unmapped page. The reserve is no part of what grows, so that running over the end of the stack
+//! faults; mapping it then takes no lock, and its frames are ones that each CPU has at hand, so that what
+//! overflowed can be unwound even if it held the locks of the memory layer or had used up all memory.
 //!
-//! Stacks that are given back are kept at hand for the next tasks, a few of each size; when memory is
-//! short, or somebody asks ([`trim`]), they are unmapped.
+//! Stacks that are given back are kept at hand for the next tasks, a few of each size, with the memory
+//! that they have; when memory is short, or somebody asks ([`trim`]), they are unmapped.
 //!
-//! Neighbours: `mappings` below; `task` gives each task one. Left out: whose stack it is.
+//! Neighbours: `mappings` below; `task` gives each task one, and says whose a page is. Left out: whose
+//! stack it is; giving memory back while a stack is in use.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -18,8 +20,10 @@ use component::{Handover, StartError};
 use core::fmt;
 
 use handover::VirtualRange;
+use interrupts::StackNeed;
 use mappings::{Mapping, MappingError, PAGE_SIZE};
 
+pub use mappings::is_mapped;
 pub use pool::trim;
 
 component::component! { start: start }
@@ -32,14 +36,30 @@ fn start(_: &'static Handover) -> Result<(), StartError> {
 /// Size of the reserve: what unwinding and reporting need of the stack they unwind.
 const RESERVE: u64 = 4 * PAGE_SIZE;
 
+/// What a stack has from the start: enough for a task that does little and then waits.
+const MAPPED: u64 = 2 * PAGE_SIZE;
+
 /// A stack with a guard below it, and a reserve inside the guard for the unwinding of an overflow.
 #[must_use]
 #[derive(Debug)]
 pub struct Stack {
     /// Reserve and stack.
     memory: Mapping,
+    /// How many bytes at its end have been mapped from the start.
+    mapped: u64,
     /// Whether the reserve is mapped.
     overflowed: bool,
+}
+
+/// Sees to it that the page of `address` is mapped, for `need`; whether it is. The address must lie in a
+/// stack that stays meanwhile. Interrupts must be off; no lock is waited for that this CPU may hold.
+#[must_use]
+pub fn grow(address: u64, need: StackNeed) -> bool {
+    mappings::commit(address, || match need {
+        StackNeed::Preemptible => frames::take_in_exception(true),
+        StackNeed::Anywhere => frames::take_in_exception(false),
+        StackNeed::Ending => frames::take_last_resort(),
+    })
 }
 
 /// Why there is no stack, or no reserve.
@@ -64,21 +84,38 @@ impl core::error::Error for StackError {
 }
 
 impl Stack {
-    /// A stack of at least `size` bytes.
+    /// A stack of at least `size` bytes, which grows on demand.
+    ///
+    /// # Errors
+    ///
+    /// When there is not enough memory: for what it has from the start, or to ever fill it.
+    pub fn allocate(size: usize) -> Result<Self, StackError> {
+        Self::with_mapped(size, MAPPED.min(size as u64))
+    }
+
+    /// A stack of at least `size` bytes that has all its memory from the start, for a CPU that has no tasks
+    /// yet, or whose last resort it is.
     ///
     /// # Errors
     ///
     /// When there is not enough memory.
-    pub fn allocate(size: usize) -> Result<Self, StackError> {
+    pub fn allocate_mapped(size: usize) -> Result<Self, StackError> {
+        Self::with_mapped(size, size as u64)
+    }
+
+    fn with_mapped(size: usize, mapped: u64) -> Result<Self, StackError> {
         let error = |reason| StackError { size, reason };
         let bytes = (size as u64).saturating_add(RESERVE);
-        if let Some(stack) = pool::take(bytes) {
+        let mapped = mapped.saturating_add(PAGE_SIZE - 1) & !(PAGE_SIZE - 1);
+        if mapped < size as u64
+            && let Some(stack) = pool::take(bytes)
+        {
             return Ok(stack);
         }
-        // The reserve is never mapped, so that no CPU has to forget it.
-        let memory = Mapping::allocate_with_kept(size as u64, RESERVE).map_err(error)?;
+        let memory = Mapping::allocate_on_demand(bytes, mapped).map_err(error)?;
         Ok(Self {
             memory,
+            mapped,
             overflowed: false,
         })
     }
@@ -99,6 +136,14 @@ impl Stack {
         }
     }
 
+    /// The address from which on all of it is mapped from the start.
+    #[must_use]
+    #[inline]
+    pub fn mapped_from(&self) -> u64 {
+        let range = self.range();
+        range.end.saturating_sub(self.mapped).max(range.start)
+    }
+
     /// Whether `address` lies in the guard: in the reserve or the unmapped page below it.
     #[must_use]
     pub fn guard_contains(&self, address: u64) -> bool {
@@ -110,25 +155,43 @@ impl Stack {
         .contains(address)
     }
 
-    /// Maps the reserve below the stack, so that what overflowed it can be unwound. Takes no lock.
+    /// Maps what unwinding needs down from the page of `address`: of the stack, and of the reserve below it
+    /// if the stack is too short for that or does not have the address. Waits for no lock that this CPU may hold. Interrupts must be off.
     ///
     /// # Errors
     ///
-    /// When it is mapped already: then the reserve has overflowed, too.
-    pub fn map_reserve(&mut self) -> Result<(), StackError> {
+    /// When the reserve is mapped already: then it has overflowed, too. When not even the frames that are
+    /// kept for this are left.
+    pub fn map_reserve(&mut self, address: u64) -> Result<(), StackError> {
         let reserve = self.reserve();
-        self.overflowed = true;
-        self.memory
-            .unkeep(reserve)
-            .map_err(|reason| self.reserve_error(reason))
+        let end = if self.range().contains(address) {
+            (address | (PAGE_SIZE - 1)) + 1
+        } else {
+            reserve.end
+        };
+        let mut page = end - RESERVE;
+        if page < reserve.end {
+            if self.overflowed {
+                return Err(self.no_memory_at(address));
+            }
+            self.overflowed = true;
+            page = reserve.start;
+        }
+        while page < end {
+            if !grow(page, StackNeed::Ending) {
+                return Err(self.no_memory_at(page));
+            }
+            page += PAGE_SIZE;
+        }
+        Ok(())
     }
 
     /// Unmaps the reserve again, when nothing uses it any more. Does nothing when it is not mapped.
     pub fn unmap_reserve(&mut self) {
         if self.overflowed {
             let reserve = self.reserve();
-            // The one error is that the reserve is not mapped, which is what is wanted.
-            let _ = self.memory.keep(reserve);
+            // The one error is that the range is not part of the mapping.
+            let _ = self.memory.decommit(reserve);
             self.overflowed = false;
         }
     }
@@ -141,10 +204,10 @@ impl Stack {
         }
     }
 
-    fn reserve_error(&self, reason: MappingError) -> StackError {
+    fn no_memory_at(&self, address: u64) -> StackError {
         StackError {
             size: self.memory.len(),
-            reason,
+            reason: MappingError::NotMapped { address },
         }
     }
 }

@@ -84,7 +84,8 @@ impl Executor {
                 Err(
                     Failure::Panic { .. }
                     | Failure::Exception { .. }
-                    | Failure::StackOverflow { .. },
+                    | Failure::StackOverflow { .. }
+                    | Failure::StackMemory { .. },
                 ) => {}
                 Err(failure) => task::unwind(failure),
                 Ok(()) if self.is_idle() => return,

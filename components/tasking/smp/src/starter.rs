@@ -86,7 +86,7 @@ fn start(trampoline: &mut Trampoline, index: usize, apic_id: u32) -> Result<(), 
     }
     let arrived = Arc::new(AtomicBool::new(false));
     let new = NewCpu::make(id, Arc::clone(&arrived))?;
-    let stack = Stack::allocate(STACK_SIZE)?;
+    let stack = Stack::allocate_mapped(STACK_SIZE)?;
     trampoline.aim(&Destination {
         stack_end: stack.range().end,
         entry: arrival::begin,

@@ -156,7 +156,12 @@ impl Builder {
                 size: self.stack_size,
             });
         }
-        let stack = match Stack::allocate(self.stack_size) {
+        let allocate = if self.kind == Kind::Idle {
+            Stack::allocate_mapped
+        } else {
+            Stack::allocate
+        };
+        let stack = match allocate(self.stack_size) {
             Ok(stack) => stack,
             Err(error) => {
                 return Err(SpawnError::Stack {
@@ -184,6 +189,7 @@ impl Builder {
                 .unwrap_or_default(),
             state: State::Runnable,
             stack_range,
+            stack_mapped: stack.mapped_from(),
             stack: Some(stack),
             saved_stack_pointer,
             body: Some(body),

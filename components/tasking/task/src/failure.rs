@@ -27,6 +27,11 @@ pub enum Failure {
         /// The address below the stack that was accessed.
         address: u64,
     },
+    /// There was no memory for more of its stack.
+    StackMemory {
+        /// The address in the stack that was accessed.
+        address: u64,
+    },
     /// It was killed.
     Killed,
     /// It ended itself early, with a status.
@@ -42,7 +47,7 @@ impl Failure {
     pub const fn vector(&self) -> Option<u8> {
         match self {
             Self::Exception { vector, .. } => Some(*vector),
-            Self::StackOverflow { .. } => Some(14),
+            Self::StackOverflow { .. } | Self::StackMemory { .. } => Some(14),
             _ => None,
         }
     }
@@ -63,6 +68,9 @@ impl fmt::Display for Failure {
             ),
             Self::StackOverflow { address } => {
                 write!(f, "stack overflow (vector 14) at {address:#x}")
+            }
+            Self::StackMemory { address } => {
+                write!(f, "no memory for the stack (vector 14) at {address:#x}")
             }
             Self::Killed => f.write_str("killed"),
             Self::Exited { status } => write!(f, "exited with status {status}"),

@@ -192,6 +192,7 @@ pub(crate) mod tests {
             priority: Priority::NORMAL,
             state: State::Runnable,
             stack_range: VirtualRange::default(),
+            stack_mapped: 0,
             stack: None,
             saved_stack_pointer: 0,
             body: None,

@@ -15,27 +15,51 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use cpu::{CpuId, InterruptsOff, MAX_CPUS};
 use handover::VirtualRange;
-use interrupts::Room;
+use interrupts::{Room, StackNeed};
 
 /// Below a stack there may be a mapped reserve of at most this many bytes.
 const MOST_RESERVE: u64 = 64 * 1024;
 
-/// What `range` is to the stack of the current task.
-pub(crate) fn room(range: VirtualRange) -> Room {
+/// What `range` is to the stack of the current task. If it is part of that, it is mapped from `touched` on.
+pub(crate) fn room(range: VirtualRange, touched: u64) -> Room {
     let raw = per_cpu::current_raw();
     if raw.is_null() {
         return Room::Unknown;
     }
     // SAFETY: the CPU's reference to its current task is kept while that task runs, and this runs on
     // that CPU with interrupts off.
-    let stack = unsafe { &*raw }.stack_range();
+    let task = unsafe { &*raw };
+    let stack = task.stack_range();
     if stack.start <= range.start && range.end <= stack.end {
-        Room::Own
+        if task.map_stack_from(touched) {
+            Room::Own
+        } else {
+            Room::Foreign
+        }
     } else if stack.start.saturating_sub(MOST_RESERVE) <= range.start && range.end <= stack.end {
         Room::Unknown
     } else {
         Room::Foreign
     }
+}
+
+/// Maps the page of `address` if it is part of the stack of the flow that runs; whether it is mapped then.
+pub(crate) fn grow(address: u64, need: StackNeed) -> bool {
+    let current = per_cpu::current_raw();
+    // A switch changes the task before it changes the stack.
+    let leaving = (cpu::leaving_task() & !schedule::LEFT_ALONE) as *const Task;
+    [current, leaving].into_iter().any(|raw| {
+        // SAFETY: both words are null, or the address of a task that is kept for as long as the word is
+        // there, which this CPU alone changes, and it is here.
+        let task = unsafe { raw.as_ref() };
+        task.is_some_and(|task| {
+            if task.stack_range().contains(address) {
+                task.grow_stack(address, need)
+            } else {
+                is_on_stack(task, address) && stacks::is_mapped(address)
+            }
+        })
+    })
 }
 
 /// Whether `address` lies in the stack of `task`, its reserve included.

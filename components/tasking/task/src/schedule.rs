@@ -347,6 +347,7 @@ pub(crate) fn preempt_here() {
 
 /// A timer tick, in its interrupt handler.
 pub(crate) fn tick() {
+    frames::refill_spare();
     timers::wake_due();
     policy::requeue_strays();
     let since = cpu::switched_at();

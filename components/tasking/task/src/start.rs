@@ -19,6 +19,7 @@ pub(crate) fn start(handover: &'static Handover) -> Result<(), StartError> {
     clock::register_tick(schedule::tick);
     interrupts::set_preemption(schedule::preempt);
     interrupts::set_stack_owner(repair::room);
+    interrupts::set_stack_growth(repair::grow);
     Ok(())
 }
 
@@ -33,6 +34,7 @@ fn adopt_boot_flow(stack_range: VirtualRange) {
         priority: Priority::NORMAL,
         state: State::Running,
         stack_range,
+        stack_mapped: stack_range.start,
         stack: None,
         saved_stack_pointer: 0,
         body: None,

@@ -10,7 +10,8 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 use cpu::{CpuId, CpuSet, InterruptsOff, IrqMutex};
-use handover::VirtualRange;
+use handover::{VirtualRange, layout::PAGE_SIZE};
+use interrupts::StackNeed;
 use intrusive_collections::LinkedListAtomicLink;
 use stacks::Stack;
 
@@ -95,6 +96,8 @@ pub struct Task {
     /// Stack pointer while it does not run.
     pub(crate) saved_stack_pointer: AtomicUsize,
     pub(crate) stack_range: VirtualRange,
+    /// From here on the stack is known to be mapped, and perhaps from below.
+    stack_mapped: AtomicU64,
     pub(crate) stack: IrqMutex<Option<Stack>>,
     pub(crate) body: IrqMutex<Option<Body>>,
     pub(crate) cycles: AtomicU64,
@@ -169,6 +172,7 @@ pub(crate) struct Parts {
     pub(crate) priority: Priority,
     pub(crate) state: State,
     pub(crate) stack_range: VirtualRange,
+    pub(crate) stack_mapped: u64,
     pub(crate) stack: Option<Stack>,
     pub(crate) saved_stack_pointer: usize,
     pub(crate) body: Option<Body>,
@@ -194,6 +198,7 @@ impl Task {
             policy_words: [const { AtomicU64::new(0) }; POLICY_WORDS],
             saved_stack_pointer: AtomicUsize::new(parts.saved_stack_pointer),
             stack_range: parts.stack_range,
+            stack_mapped: AtomicU64::new(parts.stack_mapped),
             stack: IrqMutex::new(parts.stack),
             body: IrqMutex::new(parts.body),
             cycles: AtomicU64::new(0),
@@ -328,6 +333,36 @@ impl Task {
     #[must_use]
     pub const fn stack_range(&self) -> VirtualRange {
         self.stack_range
+    }
+
+    /// Whether the word at `address`, in its stack, is mapped.
+    #[must_use]
+    pub fn is_stack_mapped(&self, address: u64) -> bool {
+        self.stack_mapped.load(Ordering::Relaxed) <= address || stacks::is_mapped(address)
+    }
+
+    /// Maps the page of `address`, in its stack; whether it is mapped then.
+    pub(crate) fn grow_stack(&self, address: u64, need: StackNeed) -> bool {
+        let grown = stacks::grow(address, need);
+        let page = address & !(PAGE_SIZE - 1);
+        if grown && page + PAGE_SIZE == self.stack_mapped.load(Ordering::Relaxed) {
+            self.stack_mapped.store(page, Ordering::Relaxed);
+        }
+        grown
+    }
+
+    /// Maps its stack from `address` on, for an interrupt; whether it is mapped then.
+    #[inline]
+    pub(crate) fn map_stack_from(&self, address: u64) -> bool {
+        loop {
+            let mapped = self.stack_mapped.load(Ordering::Relaxed);
+            if mapped <= address {
+                return true;
+            }
+            if !self.grow_stack(mapped - 1, StackNeed::Anywhere) {
+                return false;
+            }
+        }
     }
 
     /// The stack pointer that its last switch saved; what the registers of a task that does not run
