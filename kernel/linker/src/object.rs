@@ -53,10 +53,14 @@ pub struct Section<'a> {
 }
 
 impl Section<'_> {
+    /// How many relocations it has.
+    pub(crate) const fn relocation_count(&self) -> usize {
+        self.relocations.len() / SIZEOF_RELA
+    }
+
     /// The relocations of the section, in the order of the file.
     pub(crate) fn relocations(&self) -> impl Iterator<Item = Rela> + '_ {
-        (0..self.relocations.len() / SIZEOF_RELA)
-            .map_while(|index| elf::relocation(self.relocations, index))
+        (0..self.relocation_count()).map_while(|index| elf::relocation(self.relocations, index))
     }
 }
 

@@ -5,14 +5,16 @@
 //! object without linking again: without a lock, without memory, whatever else of the system is damaged.
 
 use crate::{
-    layout::Layout,
+    layout::{GOT_WORD, Layout},
     object::{Object, SectionKind},
+    relocation::{Kind, meaning},
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     ops::Range,
     sync::atomic::{AtomicU64, Ordering},
 };
+use goblin::elf64::reloc::r_type;
 
 /// Bytes of a page: the unit that is hashed and made anew.
 pub const PAGE: usize = 4096;
@@ -20,8 +22,11 @@ pub const PAGE: usize = 4096;
 /// Bytes that a patch sets.
 const PATCH: usize = 4;
 
-/// Bytes that are compared at once.
-const WORD: usize = 8;
+/// From one patch to the next in a word of two.
+const NEXT: u32 = 4;
+
+/// How many bytes in front of its place relaxing changes at most (see `relocation::relax`).
+const RELAXED: u32 = 3;
 
 /// Hashes a page.
 pub type Hash = fn(&[u8]) -> u64;
@@ -97,29 +102,31 @@ impl Pristine {
             Image::Rodata => layout.rodata.size,
         };
         let image = image.get(..usize::try_from(size).ok()?)?;
-        let sources = sources(which, object, layout, bytes)?;
-        Self::of_sources(image, sources, bytes, hash)
+        let parts = parts(which, object, layout)?;
+        let sources = sources(&parts, object, bytes)?;
+        let mut places = Places::default();
+        for part in &parts {
+            places.add_relocations(part, object);
+        }
+        if which == Image::Rodata {
+            places.add_words(layout.got.offset, layout.got.size / GOT_WORD);
+        }
+        Self::of_sources(image, sources, places, hash)
     }
 
-    fn of_sources(image: &[u8], sources: Vec<Source>, bytes: &[u8], hash: Hash) -> Option<Self> {
+    fn of_sources(
+        image: &[u8],
+        sources: Box<[Source]>,
+        places: Places,
+        hash: Hash,
+    ) -> Option<Self> {
         u32::try_from(image.len()).ok()?;
-        let mut patches = Vec::new();
-        let mut end = 0;
-        for source in &sources {
-            let start = source.offset as usize;
-            find_patches(image, end..start, &[], &mut patches);
-            end = start.checked_add(source.length as usize)?;
-            let original = bytes.get(source.in_object as usize..)?;
-            let original = original.get(..source.length as usize)?;
-            find_patches(image, start..end, original, &mut patches);
-        }
-        find_patches(image, end..image.len(), &[], &mut patches);
         let hashes = image.chunks(PAGE).map(|page| AtomicU64::new(hash(page)));
         Some(Self {
             length: image.len(),
-            sources: sources.into_boxed_slice(),
+            sources,
             hashes: hashes.collect(),
-            patches: patches.into_boxed_slice(),
+            patches: places.into_patches(image),
         })
     }
 
@@ -209,14 +216,16 @@ impl Pristine {
     }
 }
 
-/// Which parts of the object's bytes its sections in an image are, in the order of the image.
-fn sources(
-    which: Image,
-    object: &Object<'_>,
-    layout: &Layout<'_>,
-    bytes: &[u8],
-) -> Option<Vec<Source>> {
-    let base = bytes.as_ptr().addr();
+/// A section in an image.
+struct Part {
+    /// Its index in the object.
+    section: usize,
+    /// Its place in the image.
+    offset: u32,
+}
+
+/// The sections that an image is made of, in the order of the image.
+fn parts(which: Image, object: &Object<'_>, layout: &Layout<'_>) -> Option<Vec<Part>> {
     let mut found = Vec::new();
     for (index, section) in object.sections().iter().enumerate() {
         let is_text = match section.kind {
@@ -224,61 +233,94 @@ fn sources(
             SectionKind::Rodata | SectionKind::UnwindFrames | SectionKind::LandingPads => false,
             SectionKind::Static | SectionKind::Unloaded => continue,
         };
-        if is_text != (which == Image::Text) || section.data.is_empty() {
-            continue;
+        if is_text == (which == Image::Text) && !section.data.is_empty() {
+            found.push(Part {
+                section: index,
+                offset: u32::try_from(layout.section(index)?).ok()?,
+            });
         }
-        let in_object = section.data.as_ptr().addr().checked_sub(base)?;
-        found.push(Source {
-            offset: u32::try_from(layout.section(index)?).ok()?,
-            length: u32::try_from(section.data.len()).ok()?,
-            in_object: u32::try_from(in_object).ok()?,
-        });
     }
-    found.sort_unstable_by_key(|source| source.offset);
+    found.sort_unstable_by_key(|part| part.offset);
     Some(found)
 }
 
-/// Notes where the bytes `range` of `image` differ from `original`, behind whose end there are zeros.
-fn find_patches(image: &[u8], range: Range<usize>, original: &[u8], patches: &mut Vec<Patch>) {
-    let mut at = range.start;
-    while at < range.end {
-        let held = image.get(at..range.end).unwrap_or_default();
-        let original = original.get(at - range.start..).unwrap_or_default();
-        // Whole words first: nearly all are equal.
-        let words = equal_words(held, original) * WORD;
-        let end = held.len().min(words + WORD);
-        let byte_of = |index: usize| original.get(index).copied().unwrap_or(0);
-        let rest = held.get(words..end).unwrap_or_default();
-        let different = (words..)
-            .zip(rest)
-            .find_map(|(index, byte)| (*byte != byte_of(index)).then_some(at + index));
-        let Some(place) = different else {
-            at += end;
-            continue;
-        };
-        // The bytes behind what differs are the image's, too, so they are right wherever they lie.
-        let bytes = core::array::from_fn(|index| image.get(place + index).copied().unwrap_or(0));
-        patches.push(Patch {
-            offset: u32::try_from(place).unwrap_or(u32::MAX),
-            bytes,
-        });
-        at = place + PATCH;
-    }
+/// Which parts of the object's bytes `parts` are.
+fn sources(parts: &[Part], object: &Object<'_>, bytes: &[u8]) -> Option<Box<[Source]>> {
+    let base = bytes.as_ptr().addr();
+    let source = |part: &Part| {
+        let data = object.sections().get(part.section)?.data;
+        let in_object = data.as_ptr().addr().checked_sub(base)?;
+        Some(Source {
+            offset: part.offset,
+            length: u32::try_from(data.len()).ok()?,
+            in_object: u32::try_from(in_object).ok()?,
+        })
+    };
+    parts.iter().map(source).collect()
 }
 
-/// How many words at the front of `held` equal those of `original`, or are zero if there is none.
-fn equal_words(held: &[u8], original: &[u8]) -> usize {
-    let (held, _) = held.as_chunks::<WORD>();
-    let (original, _) = original.as_chunks::<WORD>();
-    let different = if original.is_empty() {
-        held.iter().position(|held| *held != [0; WORD])
-    } else {
-        let mut pairs = held.iter().zip(original);
-        pairs
-            .position(|(held, original)| held != original)
-            .or((held.len() > original.len()).then_some(original.len()))
-    };
-    different.unwrap_or(held.len())
+/// Where linking writes into an image, [`PATCH`] bytes each.
+#[derive(Default)]
+struct Places(Vec<u32>);
+
+impl Places {
+    /// What the relocations of a section write: their places, and the instructions in front of those
+    /// that go through a GOT word, which may be relaxed.
+    fn add_relocations(&mut self, part: &Part, object: &Object<'_>) {
+        let Some(section) = object.sections().get(part.section) else {
+            return;
+        };
+        self.0.reserve(section.relocation_count());
+        for relocation in section.relocations() {
+            let Some(meaning) = meaning(r_type(relocation.r_info)) else {
+                continue;
+            };
+            // Parsing has found it inside the section, and the section is in an image of less than 4 GiB.
+            let offset = u32::try_from(relocation.r_offset).unwrap_or(u32::MAX);
+            let place = part.offset.saturating_add(offset);
+            if meaning.kind == Kind::Got {
+                self.0.push(place.saturating_sub(RELAXED).max(part.offset));
+            }
+            self.add_bytes(place, meaning.size);
+        }
+    }
+
+    /// `count` words of a table at `offset`.
+    fn add_words(&mut self, offset: u64, count: u64) {
+        for word in 0..count {
+            let place = offset.saturating_add(word * GOT_WORD);
+            self.add_bytes(u32::try_from(place).unwrap_or(u32::MAX), 2 * PATCH);
+        }
+    }
+
+    #[inline]
+    fn add_bytes(&mut self, place: u32, size: usize) {
+        if size > 0 {
+            self.0.push(place);
+        }
+        if size > PATCH {
+            self.0.push(place.saturating_add(NEXT));
+        }
+    }
+
+    /// What the image holds there.
+    fn into_patches(mut self, image: &[u8]) -> Box<[Patch]> {
+        if !self.0.is_sorted() {
+            self.0.sort_unstable();
+        }
+        let patch = |offset: &u32| {
+            let held = image.get(*offset as usize..).unwrap_or_default();
+            let bytes = held.first_chunk().copied().unwrap_or_else(|| {
+                // At the image's end.
+                core::array::from_fn(|index| held.get(index).copied().unwrap_or(0))
+            });
+            Patch {
+                offset: *offset,
+                bytes,
+            }
+        };
+        self.0.iter().map(patch).collect()
+    }
 }
 
 /// Copies what `source` has of the bytes `range` of the image.
@@ -328,12 +370,14 @@ mod tests {
         let mut image = vec![0; 9710];
         image[100..9100].copy_from_slice(&object[40..9040]);
         image[9200..9700].copy_from_slice(&object[9100..9600]);
-        for place in [
-            0, 99, 100, 103, 4094, 4095, 4096, 8191, 8192, 9098, 9199, 9709,
-        ] {
-            image[place] ^= 0x5A;
+        let places = vec![
+            0, 97, 100, 103, 4094, 4095, 4096, 8191, 8192, 9098, 9199, 9709,
+        ];
+        for place in &places {
+            image[*place as usize] ^= 0x5A;
         }
-        let pristine = Pristine::of_sources(&image, sources, &object, sum).unwrap();
+        image[9709] ^= 1;
+        let pristine = Pristine::of_sources(&image, sources.into(), Places(places), sum).unwrap();
         (object, image, pristine)
     }
 

@@ -43,12 +43,14 @@ impl<'a> Tables<'a> {
             symbols: None,
             metadata: None,
             sections: Vec::new(),
+            relocations: Vec::new(),
         };
         reader.sections.reserve_exact(file.section_count());
         for index in 0..file.section_count() {
             reader.named(file, index, TableReader::read_section)?;
         }
-        for index in 0..file.section_count() {
+        // Only now are all sections known that they may belong to.
+        for index in core::mem::take(&mut reader.relocations) {
             reader.named(file, index, TableReader::attach_relocations)?;
         }
         let (symbols, strings_index) = reader.symbols.ok_or(ObjectError::NoSection(".symtab"))?;
@@ -77,6 +79,8 @@ struct TableReader<'a> {
     symbols: Option<(&'a [u8], u32)>,
     metadata: Option<(&'a [u8], u64)>,
     sections: Vec<Section<'a>>,
+    /// The sections that hold relocations.
+    relocations: Vec<usize>,
 }
 
 type Step<'a> =
@@ -121,6 +125,9 @@ impl<'a> TableReader<'a> {
                 return Err(SectionProblem::Twice);
             }
         }
+        if header.sh_type == SHT_RELA {
+            self.relocations.push(self.sections.len());
+        }
         let place = (contents, header.sh_offset);
         if name == metadata::SECTION && self.metadata.replace(place).is_some() {
             return Err(SectionProblem::Twice);
@@ -153,9 +160,6 @@ impl<'a> TableReader<'a> {
         header: &SectionHeader,
         _name: &'a str,
     ) -> Result<(), SectionProblem> {
-        if header.sh_type != SHT_RELA {
-            return Ok(());
-        }
         let contents = file.contents(header).ok_or(SectionProblem::Outside)?;
         if !contents.len().is_multiple_of(SIZEOF_RELA) {
             return Err(SectionProblem::Size(header.sh_size));

@@ -13,6 +13,7 @@ mod support;
 use linker::{
     Images, Key, LinkError, Namespace, Object, ObjectError, Placement, SectionKind,
     format::{Record as _, metadata},
+    pristine::{self, Image, Pristine, Restored},
     stub,
 };
 use std::collections::HashMap;
@@ -65,6 +66,32 @@ fn without_imports(bytes: &[u8]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// FNV-1a, 64 bits.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3)
+    })
+}
+
+#[test]
+fn every_page_of_core_is_made_anew_from_its_object() {
+    let bytes = without_imports(&prebuilt("core"));
+    let linked = link(&bytes, &mut Namespace::new()).expect("linked");
+    let object = Object::parse(&linked.bytes, None).expect("object");
+    let layout = object.layout();
+    for (which, image) in [(Image::Text, &linked.text), (Image::Rodata, &linked.rodata)] {
+        let pristine = Pristine::of(which, image, &object, &layout, &linked.bytes, hash);
+        let pristine = pristine.expect("a small image");
+        assert!(pristine.pages() > 10);
+        for (page, wanted) in image.chunks(pristine::PAGE).enumerate() {
+            let mut made = [0xAA; pristine::PAGE];
+            let (length, restored) = pristine.restore(page, &linked.bytes, &mut made, hash);
+            assert_eq!(restored, Restored::Proven, "page {page} of {which:?}");
+            assert_eq!(made[..length], *wanted);
+        }
+    }
 }
 
 #[test]
