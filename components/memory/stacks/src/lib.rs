@@ -17,7 +17,10 @@
 mod pool;
 
 use component::{Handover, StartError};
-use core::fmt;
+use core::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use handover::VirtualRange;
 use interrupts::StackNeed;
@@ -49,6 +52,37 @@ pub struct Stack {
     mapped: u64,
     /// Whether the reserve is mapped.
     overflowed: bool,
+    _promise: Promise,
+}
+
+/// How much longer all stacks together may be than there is memory. Those of tasks that do little can be
+/// many; but page tables are made for all of a stack, and what is promised should have a bound.
+const OVERCOMMIT: u64 = 16;
+
+/// Bytes of all stacks.
+#[used]
+static PROMISED: AtomicU64 = AtomicU64::new(0);
+
+/// A stack's part of what all stacks may be promised.
+#[derive(Debug)]
+struct Promise(u64);
+
+impl Promise {
+    fn new(bytes: u64) -> Result<Self, StackProblem> {
+        let total = frames::statistics().total as u64;
+        let most = total.saturating_mul(PAGE_SIZE * OVERCOMMIT);
+        let add = |promised: u64| promised.checked_add(bytes).filter(|sum| *sum <= most);
+        PROMISED
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+            .map(|_| Self(bytes))
+            .map_err(|_| StackProblem::Promised { most })
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        PROMISED.fetch_sub(self.0, Ordering::Relaxed);
+    }
 }
 
 /// Sees to it that the page of `address` is mapped, for `need`; whether it is. The address must lie in a
@@ -68,7 +102,36 @@ pub struct StackError {
     /// Bytes asked for.
     pub size: usize,
     /// What went wrong with them.
-    pub reason: MappingError,
+    pub reason: StackProblem,
+}
+
+/// What is wrong with a stack that cannot be made or extended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StackProblem {
+    /// There is no memory for what it has from the start, or never for all of it.
+    Memory(MappingError),
+    /// All stacks together would be promised too much of the memory.
+    Promised {
+        /// Bytes that can be promised in all.
+        most: u64,
+    },
+    /// What lies at this address cannot be mapped.
+    NotMapped {
+        /// The address.
+        address: u64,
+    },
+}
+
+impl fmt::Display for StackProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory(error) => error.fmt(f),
+            Self::Promised { most } => {
+                write!(f, "all stacks together would be longer than {most} bytes")
+            }
+            Self::NotMapped { address } => write!(f, "{address:#x} cannot be mapped"),
+        }
+    }
 }
 
 impl fmt::Display for StackError {
@@ -79,7 +142,10 @@ impl fmt::Display for StackError {
 
 impl core::error::Error for StackError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.reason)
+        match &self.reason {
+            StackProblem::Memory(error) => Some(error),
+            _ => None,
+        }
     }
 }
 
@@ -104,7 +170,10 @@ impl Stack {
     }
 
     fn with_mapped(size: usize, mapped: u64) -> Result<Self, StackError> {
-        let error = |reason| StackError { size, reason };
+        let error = |reason| StackError {
+            size,
+            reason: StackProblem::Memory(reason),
+        };
         let bytes = (size as u64).saturating_add(RESERVE);
         let mapped = mapped.saturating_add(PAGE_SIZE - 1) & !(PAGE_SIZE - 1);
         if mapped < size as u64
@@ -112,11 +181,13 @@ impl Stack {
         {
             return Ok(stack);
         }
+        let promise = Promise::new(bytes).map_err(|reason| StackError { size, reason })?;
         let memory = Mapping::allocate_on_demand(bytes, mapped).map_err(error)?;
         Ok(Self {
             memory,
             mapped,
             overflowed: false,
+            _promise: promise,
         })
     }
 
@@ -207,7 +278,7 @@ impl Stack {
     fn no_memory_at(&self, address: u64) -> StackError {
         StackError {
             size: self.memory.len(),
-            reason: MappingError::NotMapped { address },
+            reason: StackProblem::NotMapped { address },
         }
     }
 }
