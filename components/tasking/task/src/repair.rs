@@ -47,7 +47,7 @@ pub(crate) fn room(range: VirtualRange, touched: u64) -> Room {
 pub(crate) fn grow(address: u64, need: StackNeed) -> bool {
     let current = per_cpu::current_raw();
     // A switch changes the task before it changes the stack.
-    let leaving = (cpu::leaving_task() & !schedule::LEFT_ALONE) as *const Task;
+    let leaving = (cpu::leaving_task() & !schedule::LEFT_IN_QUEUE) as *const Task;
     [current, leaving].into_iter().any(|raw| {
         // SAFETY: both words are null, or the address of a task that is kept for as long as the word is
         // there, which this CPU alone changes, and it is here.
