@@ -113,7 +113,7 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Failure> {
         body();
         return Ok(());
     };
-    let record = UnsafeCell::new(Record::new(&task));
+    let mut record = UnsafeCell::new(Record::new(&task));
     let pointer = record.get();
     task.catch_word().store(pointer.addr(), Ordering::Relaxed);
     let mut body = body;
@@ -129,7 +129,7 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Failure> {
     if unwound == 0 {
         return Ok(());
     }
-    Err(arrive(record.into_inner(), &task))
+    Err(arrive(record.get_mut(), &task))
 }
 
 extern "C-unwind" fn call(data: *mut u8) {
@@ -168,7 +168,7 @@ pub(crate) fn innermost() -> Option<*mut Record> {
 }
 
 /// An unwinding has arrived: puts back what guards may not have put back, and keeps the books.
-fn arrive(record: Record, task: &Task) -> Failure {
+fn arrive(record: &mut Record, task: &Task) -> Failure {
     task.set_unwind_state(record.before.task);
     cpu::set_preemption_depth(record.before.preemption_disabled);
     if record.before.interrupts_enabled {
@@ -178,7 +178,7 @@ fn arrive(record: Record, task: &Task) -> Failure {
     note(task.id(), record.loss);
     arrival::tell(task.id());
     // An unwinding always stores why before it starts.
-    let failure = record.failure.unwrap_or(Failure::Killed);
+    let failure = record.failure.take().unwrap_or(Failure::Killed);
     if record.landing.stack_pointer() > task.stack_range().start {
         // What used the stack's reserve, if anything did, has been unwound: the next overflow is to
         // fault again.

@@ -6,7 +6,7 @@ use crate::{
     frame::{self, Cursor, FrameView, StackBounds, StepError},
     registers::{self, Registers},
 };
-use core::{mem::ManuallyDrop, ptr, sync::atomic::Ordering};
+use core::{ptr, sync::atomic::Ordering};
 use cpu::IrqMutex;
 use interrupts::TrapFrame;
 use task::Failure;
@@ -30,16 +30,15 @@ const INTERRUPT_FLAG: u64 = 1 << 9;
 /// handler, ends the handler instead.
 ///
 /// Without a catch (the flow that boots, before there are tasks) the system ends.
-pub fn unwind_current(failure: Failure) -> ! {
-    let mut failure = ManuallyDrop::new(failure);
+pub fn unwind_current(mut failure: Failure) -> ! {
     registers::with_registers(ptr::from_mut(&mut failure).cast(), from_here);
     // Not reached: `from_here` goes on elsewhere.
     cpu::halt()
 }
 
 extern "C-unwind" fn from_here(registers: &mut Registers, failure: *mut u8) {
-    // SAFETY: `unwind_current` passes a pointer to its failure, which it does not use again.
-    let failure = unsafe { failure.cast::<Failure>().read() };
+    // SAFETY: `unwind_current` passes a pointer to its failure, which it does not use meanwhile.
+    let failure = unsafe { &*failure.cast::<Failure>() };
     raise(
         Cursor {
             registers: *registers,
@@ -59,7 +58,7 @@ pub fn unwind_from(frame: &TrapFrame, failure: Failure) -> ! {
             registers: Registers::of_interrupted(frame),
             exact: true,
         },
-        failure,
+        &failure,
     )
 }
 
@@ -222,23 +221,23 @@ fn leap(record: &mut Record, from: u64, failure: Failure) -> ! {
         stack.start
     };
     record.loss.leapt_bytes += destination.saturating_sub(from).max(1);
-    begin(record, failure);
+    begin(record, &failure);
     let landing = record.landing;
     // SAFETY: the catch stored these registers before it called its body, and waits.
     unsafe { registers::restore(&landing) }
 }
 
 /// Notes how the task failed, if this is the first failure on the way to `record`; whether it is.
-fn begin(record: &mut Record, failure: Failure) -> bool {
+fn begin(record: &mut Record, failure: &Failure) -> bool {
     if record.failure.is_some() {
         return false;
     }
-    record.failure = Some(failure);
+    record.failure = Some(failure.clone());
     task::with_current(|task| task.enter_unwinding());
     true
 }
 
-fn raise(cursor: Cursor, failure: Failure) -> ! {
+fn raise(cursor: Cursor, failure: &Failure) -> ! {
     if cpu::interrupt_nesting() > 0 {
         let faults = &cpu::local().handler_faults;
         if faults.fetch_add(1, Ordering::Relaxed) >= MOST_HANDLER_FAULTS {
@@ -248,7 +247,7 @@ fn raise(cursor: Cursor, failure: Failure) -> ! {
     }
     let Some(record) = catch::innermost() else {
         if own_stack_top().is_some() {
-            give_up(failure);
+            give_up(failure.clone());
         }
         cpu::fatal(format_args!(
             "{failure}, outside of anything that could be ended instead"
@@ -257,10 +256,10 @@ fn raise(cursor: Cursor, failure: Failure) -> ! {
     // SAFETY: the record lies in the frame of a catch of this task, which waits for its body, and
     // nothing else refers to it meanwhile.
     let state = unsafe { &mut *record };
-    if !begin(state, failure.clone()) {
+    if !begin(state, failure) {
         state.loss.failed_drops += 1;
         if state.loss.failed_drops > MOST_FAILED {
-            leap(state, cursor.registers.stack_pointer(), failure);
+            leap(state, cursor.registers.stack_pointer(), failure.clone());
         }
     }
     unwind_to(cursor, state)

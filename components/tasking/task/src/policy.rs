@@ -175,6 +175,11 @@ pub(crate) fn take_out_of_strays(task: &Task) {
     }
 }
 
+/// Whether there are strays, which the next tick puts back in a queue.
+pub(crate) fn has_strays() -> bool {
+    STRAYED.load(Ordering::SeqCst)
+}
+
 /// Puts strays back in a queue; at a timer tick.
 #[inline]
 pub(crate) fn requeue_strays() {

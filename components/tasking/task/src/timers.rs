@@ -38,6 +38,11 @@ pub(crate) fn disarm(task: &Task) {
     drop(removed);
 }
 
+/// When the next deadline comes, if there is one.
+pub(crate) fn next_ns() -> Option<u64> {
+    SLEEPERS.lock().first_ns()
+}
+
 /// Unblocks all tasks whose deadline has come; in the timer's interrupt handler.
 pub(crate) fn wake_due() {
     let now_ns = clock::now_ns();

@@ -308,18 +308,23 @@ impl Records<'_, FrameDescription> {
     /// The unwind information that covers `text_offset`.
     #[must_use]
     pub fn covering(&self, text_offset: u32) -> Option<FrameDescription> {
+        // Only the first field of those that are passed by is decoded: unwinding searches for each frame.
+        let starts_at_most = |index| self.start(index).is_some_and(|start| start <= text_offset);
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let frame = self.get(middle)?;
-            if text_offset < frame.text_offset {
-                high = middle;
-            } else if text_offset - frame.text_offset >= frame.length {
+            if starts_at_most(middle) {
                 low = middle + 1;
             } else {
-                return Some(frame);
+                high = middle;
             }
         }
-        None
+        let frame = self.get(low.checked_sub(1)?)?;
+        (text_offset - frame.text_offset < frame.length).then_some(frame)
+    }
+
+    /// The offset in `.text` at which record `index` begins.
+    fn start(&self, index: usize) -> Option<u32> {
+        self.field(index, 0)
     }
 }

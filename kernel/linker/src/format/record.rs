@@ -131,6 +131,16 @@ impl<'a, R: Record> Records<'a, R> {
         R::decode(self.bytes.get(index.checked_mul(R::SIZE)?..)?)
     }
 
+    /// The field of record `index` that lies `offset` bytes into its encoding, or `None` beyond the end.
+    #[inline]
+    pub(crate) fn field<F: Record>(&self, index: usize, offset: usize) -> Option<F> {
+        F::decode(
+            self.bytes
+                .get(index.checked_mul(R::SIZE)?..)?
+                .get(offset..)?,
+        )
+    }
+
     /// The records in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = R> + 'a {
         let bytes = self.bytes;
