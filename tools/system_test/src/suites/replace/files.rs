@@ -47,7 +47,7 @@ fn push(root: &Path, guest: &mut Guest, number: u32) -> Verdict {
     let name = format!("\"memory {number}\"");
     let errors = workshop.edit(MESSAGE.0, MESSAGE.1, &message)?;
     let volume = workshop.edit(NAME.0, NAME.1, &name)?;
-    let rounds = rounds(guest)?;
+    let rounds = rounds_after(guest, None)?;
     let report = workshop.tree.push(&guest.second_port(), 1);
     workshop.restore(MESSAGE.0, &errors)?;
     workshop.restore(NAME.0, &volume)?;
@@ -60,15 +60,23 @@ fn push(root: &Path, guest: &mut Guest, number: u32) -> Verdict {
     contains(&guest.run("cat /nothing")?, &message.replace('"', ""))?;
     contains(&guest.run("df")?, &name.replace('"', ""))?;
     // Who had files open goes on.
-    let on = self::rounds(guest)?;
-    ensure(on > rounds, || {
-        format!("{rounds} rounds before, {on} after")
-    })
+    rounds_after(guest, Some(rounds)).map(drop)
 }
 
-/// How many rounds the task in the background has made.
-fn rounds(guest: &mut Guest) -> Result<u64, Failure> {
-    let output = guest.run("cat /rounds")?;
-    let rounds = output.trim().parse();
-    rounds.map_err(|_| Failure::Wrong(format!("no number of rounds: {output:?}")))
+/// How often it is looked whether the task in the background has gone on.
+const LOOKS: u32 = 100;
+
+/// How many rounds the task in the background has made, once it has made one, or more than `before`.
+fn rounds_after(guest: &mut Guest, before: Option<u64>) -> Result<u64, Failure> {
+    let mut output = String::new();
+    for _ in 0..LOOKS {
+        output = guest.run("cat /rounds")?;
+        match output.trim().parse() {
+            Ok(rounds) if Some(rounds) > before => return Ok(rounds),
+            _ => guest.run("sleep 1")?,
+        };
+    }
+    Err(Failure::Wrong(format!(
+        "the task in the background stands still: after {before:?} rounds {output:?}"
+    )))
 }
