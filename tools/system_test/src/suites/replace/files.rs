@@ -73,7 +73,7 @@ fn rounds_after(guest: &mut Guest, before: Option<u64>) -> Result<u64, Failure> 
         output = guest.run("cat /rounds")?;
         match output.trim().parse() {
             Ok(rounds) if Some(rounds) > before => return Ok(rounds),
-            _ => guest.run("sleep 1")?,
+            _ => guest.run("sleep 0.1")?,
         };
     }
     Err(Failure::Wrong(format!(
