@@ -298,6 +298,8 @@ pub(crate) fn run_current() -> ! {
         }
     });
     drop(body);
+    let dropped = drop_locals();
+    let result = result.and(dropped);
     with_current(|task| {
         task.forget_streams();
         let mut ending = task.ending.lock();
@@ -307,6 +309,11 @@ pub(crate) fn run_current() -> ! {
         }
     });
     schedule::leave_for_ever()
+}
+
+/// Drops what the current task has of [`crate::TaskLocal`]s; how that failed, if it did.
+fn drop_locals() -> Result<(), Failure> {
+    with_current(|task| task.locals.drop_all()).unwrap_or(Ok(()))
 }
 
 /// The last switch away from `task` is over: tells those who wait, and leaves the rest to whoever has

@@ -58,6 +58,7 @@ mod streams;
 mod supervision;
 mod switch;
 mod task;
+mod task_local;
 mod timers;
 mod waiter;
 
@@ -88,6 +89,7 @@ pub use schedule::{block, block_until, current, with_current, yield_now};
 pub use streams::{NullStreams, StreamError, Streams, streams};
 pub use supervision::{Restart, Supervised, supervised};
 pub use task::{INVERSE_WEIGHT_SHIFT, POLICY_WORDS, State, Task, TaskId, UnwindState};
+pub use task_local::TaskLocal;
 pub use timers::{now_ns, sleep};
 pub use waiter::{Waiter, WaiterList};
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Failure, NullStreams, Priority, Runnable, Streams, TaskName, WaitList, locks::HeldLocks,
-    policy, run_queue::RunLink,
+    policy, run_queue::RunLink, task_local::Locals,
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -116,6 +116,7 @@ pub struct Task {
     unwinding: AtomicU32,
     /// The innermost catch; owned by the unwinder.
     catch: AtomicUsize,
+    pub(crate) locals: Locals,
     /// None leads nowhere.
     streams: IrqMutex<Option<Arc<dyn Streams>>>,
     pub(crate) ending: IrqMutex<Ending>,
@@ -211,6 +212,7 @@ impl Task {
             locks: HeldLocks::new(),
             unwinding: AtomicU32::new(0),
             catch: AtomicUsize::new(0),
+            locals: Locals::default(),
             streams: IrqMutex::new(parts.streams),
             ending: IrqMutex::new(Ending::default()),
             run_link: RunLink::new(),
