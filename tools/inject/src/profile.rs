@@ -24,6 +24,9 @@ const STACK_REACH: u64 = 64 * 1024;
 /// What a mutex's word holds when nobody has it.
 const NO_OWNER: u64 = u64::MAX;
 
+/// What the word of an interrupt-safe lock holds when nobody has it.
+const NO_HOLDER: u64 = u32::MAX as u64;
+
 /// What can be done at an executed instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Class {
@@ -241,8 +244,8 @@ fn call_class(symbols: &Symbols, instruction: &Instruction, after: &Registers) -
     callee.name.contains("::").then_some(Class::Call)
 }
 
-/// Whether an executed instruction has taken a lock: the byte of an interrupt-safe one, from 0 to 1, or
-/// the owner of a mutex.
+/// Whether an executed instruction has taken a lock: the byte of a plain one, from 0 to 1, the holder of an
+/// interrupt-safe one, or the owner of a mutex.
 fn takes_lock(instruction: &Instruction, before: &Registers, after: &Registers) -> bool {
     const ZERO_FLAG: u32 = 1 << 6;
     let expected = before.values[0];
@@ -251,6 +254,7 @@ fn takes_lock(instruction: &Instruction, before: &Registers, after: &Registers) 
         && after.flags & ZERO_FLAG != 0
         && match instruction.memory_size().size() {
             1 => expected & 0xFF == 0,
+            4 => expected & 0xFFFF_FFFF == NO_HOLDER,
             8 => expected == NO_OWNER,
             _ => false,
         }

@@ -20,9 +20,6 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 /// Words of the stack that can be hit: the innermost frames.
 const STACK_WORDS: u64 = 64;
 
-/// What an interrupt-safe lock says of its holder when nobody has it.
-const NO_HOLDER: u32 = u32::MAX;
-
 /// General registers, by their numbers.
 const NAMES: [&str; 16] = [
     "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13",
@@ -204,15 +201,6 @@ fn lose_release(
     let instruction = code.at(guest, registers.rip())?;
     let address = profile::address_of(&instruction, registers).unwrap_or_default();
     let size = instruction.memory_size().size();
-    // The holder of an interrupt-safe lock stands before its byte, as far as alignment puts it.
-    let mut holder = None;
-    for distance in [4, 8, 16] {
-        let at = address.wrapping_sub(distance);
-        if size == 1 && guest.gdb.read(at, 4)? == NO_HOLDER.to_le_bytes() {
-            holder = Some(at);
-            break;
-        }
-    }
     guest.gdb.step()?;
     let held = guest.gdb.read(address, size)?;
     guest.gdb.watch(address, size)?;
@@ -226,9 +214,6 @@ fn lose_release(
         return Ok(format!("the lock at {address:#x} was not released anyway"));
     }
     guest.gdb.write(address, &held)?;
-    if let Some(holder) = holder {
-        guest.gdb.write(holder, &0_u32.to_le_bytes())?;
-    }
     Ok(format!("the lock at {address:#x} stayed taken"))
 }
 
