@@ -33,9 +33,10 @@ pub fn enter(handover: &'static Handover) -> ! {
 
 /// Runs the session, and goes on with it when a fault has hit the flow that does.
 fn keep_session(handover: &'static Handover) -> session::SessionError {
+    let mut session = session::Session::default();
     let mut ended = None;
     loop {
-        let result = task::catch(&mut || ended = Some(session::run(handover)));
+        let result = task::catch(&mut || ended = Some(session.keep(handover)));
         if let Err(failure) = result {
             log::error!("the flow that keeps the session has failed: {failure}");
         }

@@ -1,11 +1,11 @@
 //! The session: the application on the console, run again whenever it ends.
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::{borrow::ToOwned, string::String, sync::Arc};
 use core::{fmt, time::Duration};
 use handover::Handover;
 use linker::format::archive::{Archive, ArchiveError};
 use loader::LoadError;
-use task::{Builder, Failure, SpawnError};
+use task::{Builder, Failure, JoinHandle, Kept, SpawnError};
 
 /// Stack of the session in bytes.
 const STACK_BYTES: usize = 256 * 1024;
@@ -55,31 +55,56 @@ impl fmt::Display for SessionError {
 
 impl core::error::Error for SessionError {}
 
-/// Runs the session of the archive for as long as there is one to run.
-pub(crate) fn run(handover: &'static Handover) -> SessionError {
-    let name = match name(handover) {
-        Ok(name) => name,
-        Err(error) => return SessionError::None(error),
-    };
-    let mut failures = 0;
-    loop {
-        let started = task::now_ns();
-        let ending = match run_once(name) {
-            Ok(ending) => ending,
-            Err(error) => return error,
+/// The session that runs, if one does, and how it has gone so far. It outlives a failure of the flow that
+/// keeps it.
+#[derive(Default)]
+pub(crate) struct Session {
+    running: Option<JoinHandle>,
+    started_ns: u64,
+    failures: u32,
+}
+
+impl Session {
+    /// Runs the session of the archive for as long as there is one to run.
+    pub(crate) fn keep(&mut self, handover: &'static Handover) -> SessionError {
+        let name = match name(handover) {
+            Ok(name) => name,
+            Err(error) => return SessionError::None(error),
         };
-        let lived = Duration::from_nanos(task::now_ns().saturating_sub(started));
-        failures = if lived < LIFETIME_MIN {
-            failures + 1
-        } else {
-            0
-        };
-        if failures == FAILURES_MAX {
-            return SessionError::KeepsEnding {
-                name: name.to_owned(),
-                failure: ending.err(),
+        loop {
+            if self.running.is_none() {
+                self.started_ns = task::now_ns();
+                match start(name) {
+                    Ok(started) => self.running = Some(started),
+                    Err(error) => return error,
+                }
+            }
+            let ending = self.wait();
+            match &ending {
+                Ok(()) => log::info!("the session {name} has ended"),
+                Err(failure) => log::error!("the session {name} has failed: {failure}"),
+            }
+            let lived = Duration::from_nanos(task::now_ns().saturating_sub(self.started_ns));
+            self.failures = if lived < LIFETIME_MIN {
+                self.failures + 1
+            } else {
+                0
             };
+            if self.failures == FAILURES_MAX {
+                return SessionError::KeepsEnding {
+                    name: name.to_owned(),
+                    failure: ending.err(),
+                };
+            }
         }
+    }
+
+    /// Waits for the end of the session that runs.
+    fn wait(&mut self) -> Result<(), Failure> {
+        if let Some(running) = &self.running {
+            running.wait();
+        }
+        self.running.take().map_or(Ok(()), JoinHandle::join)
     }
 }
 
@@ -89,23 +114,20 @@ fn name(handover: &'static Handover) -> Result<&'static str, ArchiveError> {
     Ok(archive.text(archive.member(archive.header.session)?.name))
 }
 
-/// One run of the session, as an instance and a task of its own, like any other command's.
-fn run_once(name: &'static str) -> Result<Result<(), Failure>, SessionError> {
+/// Starts the session, as an instance and a task of its own, like any other command's.
+fn start(name: &'static str) -> Result<JoinHandle, SessionError> {
     let instance = loader::instantiate(name).map_err(|error| SessionError::Load {
         name: name.to_owned(),
         error,
     })?;
+    let instance = Arc::new(instance);
     let session = Builder::new(name)
         .component(name)
         .stack_size(STACK_BYTES)
-        .streams(console::streams());
+        .streams(console::streams())
+        .keep(Arc::clone(&instance) as Kept);
     let body = move || {
         (instance.entry().main)(&[name]);
     };
-    let ending = session.spawn(body).map_err(SessionError::Spawn)?.join();
-    match &ending {
-        Ok(()) => log::info!("the session {name} has ended"),
-        Err(failure) => log::error!("the session {name} has failed: {failure}"),
-    }
-    Ok(ending)
+    session.spawn(body).map_err(SessionError::Spawn)
 }

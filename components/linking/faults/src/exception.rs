@@ -44,11 +44,12 @@ pub(crate) fn handle(frame: &mut TrapFrame) {
         // What the hardware knows of itself is not to be trusted any more.
         symbol::end_system(&failure, Origin::Interrupted(frame), None);
     }
-    if cpu::interrupt_nesting() > 0 {
-        // A device's handler: it ends, and the interrupted task goes on.
+    if interrupts::handles_interrupt(frame.rsp) {
+        // A device's handler, or the way there: it ends, and the interrupted task goes on.
         report::interrupted(frame, &failure);
         if !frame.on_interrupted_stack() {
             // Its stack pointer is wild.
+            task::repair();
             interrupts::abandon_handler();
         }
         unwinder::unwind_from(frame, failure);

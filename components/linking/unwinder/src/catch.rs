@@ -31,6 +31,9 @@ pub(crate) struct Record {
     pub(crate) leaps: u32,
     /// What this unwinding could not drop.
     pub(crate) loss: LossCounts,
+    /// Whether this unwinding began where interrupts were off, maybe in the scheduler, and the books of the
+    /// scheduler have not been put right since.
+    unsettled: bool,
     /// What to put back on arrival, because the guards that would have may be among what is lost.
     before: Before,
 }
@@ -72,11 +75,31 @@ impl Record {
             after_pad: None,
             leaps: 0,
             loss: LossCounts::default(),
+            unsettled: false,
             before: Before {
                 task: task.unwind_state(),
                 preemption_disabled: cpu::preemption_depth(),
                 interrupts_enabled: cpu::interrupts_enabled(),
             },
+        }
+    }
+
+    /// A failure begins: one with interrupts off may have hit the scheduler on its way from this task to
+    /// another, and until that is put right nothing may preempt the task.
+    pub(crate) fn hold_scheduler(&mut self) {
+        if !self.unsettled && !cpu::interrupts_enabled() {
+            self.unsettled = true;
+            cpu::set_preemption_depth(cpu::preemption_depth() + 1);
+        }
+    }
+
+    /// Puts the books of the scheduler right as soon as the unwinding has left all that keeps interrupts
+    /// off: the drops that are still to come may block.
+    pub(crate) fn settle_if_due(&mut self) {
+        if self.unsettled && cpu::interrupts_enabled() {
+            self.unsettled = false;
+            task::settle();
+            cpu::set_preemption_depth(cpu::preemption_depth().saturating_sub(1));
         }
     }
 
@@ -141,38 +164,58 @@ extern "C-unwind" fn call(data: *mut u8) {
 /// How far below its record a catch lands at most: the rest of the frame of [`catch`].
 const MOST_BELOW: u64 = 4096;
 
-/// The innermost catch of the current task, if it is one: the word that leads to it and what it has
-/// stored may have been overwritten.
+/// The innermost catch of the current task that can be landed at: the word that leads to it and what it has
+/// stored may have been overwritten, and one that is only about to call its body has stored nothing yet.
 pub(crate) fn innermost() -> Option<*mut Record> {
-    let (word, stack, mapped) = task::with_current(|task| {
+    let (word, mut stack) = task::with_current(|task| {
         let word = task.catch_word().load(Ordering::Relaxed);
-        let stack = task.stack_range();
-        let mapped = stack.contains(word as u64) && task.is_stack_mapped(word as u64);
-        (word, stack, mapped)
+        (word, task.stack_range())
     })?;
-    let address = word as u64;
-    let end = address.checked_add(size_of::<Record>() as u64)?;
-    let record = word as *mut Record;
-    // Of what was never touched there is nothing to be read, and perhaps no memory to be had.
-    if !mapped || end > stack.end || !record.is_aligned() {
-        return None;
+    let mut address = word as u64;
+    loop {
+        let end = address.checked_add(size_of::<Record>() as u64)?;
+        let record = address as *mut Record;
+        // Of what was never touched there is nothing to be read, and perhaps no memory to be had.
+        let is_mapped = stack.contains(address)
+            && task::with_current(|task| task.is_stack_mapped(address)).unwrap_or(false);
+        if !is_mapped || end > stack.end || !record.is_aligned() {
+            return None;
+        }
+        if can_land(record) {
+            if record.addr() != word {
+                task::with_current(|task| {
+                    task.catch_word().store(record.addr(), Ordering::Relaxed)
+                });
+            }
+            return Some(record);
+        }
+        // SAFETY: the place lies in the task's stack, which is mapped, and holds a plain word.
+        address = unsafe { (*record).previous } as u64;
+        // Catches that are further out lie further up.
+        stack.start = end;
     }
-    // SAFETY: the place lies in the task's stack, which is mapped from there on.
+}
+
+/// Whether what `record` has stored is a place in the frame around it. It must lie in a stack.
+fn can_land(record: *mut Record) -> bool {
+    // SAFETY: the place lies in a stack, which is mapped.
     let landing = unsafe { &raw const (*record).landing };
     // SAFETY: as above, and the registers are plain words.
     let landing = unsafe { landing.read() };
-    let distance = address.checked_sub(landing.stack_pointer())?;
+    let distance = (record.addr() as u64).checked_sub(landing.stack_pointer());
     let text = layout::OBJECTS..layout::OBJECTS_END;
-    let lands = distance <= MOST_BELOW && text.contains(&landing.instruction());
-    lands.then_some(record)
+    distance.is_some_and(|distance| distance <= MOST_BELOW) && text.contains(&landing.instruction())
 }
 
 /// An unwinding has arrived: puts back what guards may not have put back, and keeps the books.
 fn arrive(record: &mut Record, task: &Task) -> Failure {
     task.set_unwind_state(record.before.task);
+    if record.before.interrupts_enabled {
+        // Before anything preempts it: a task that is in a queue cannot be put in one.
+        task::settle();
+    }
     cpu::set_preemption_depth(record.before.preemption_disabled);
     if record.before.interrupts_enabled {
-        task::settle();
         cpu::enable_interrupts();
     }
     note(task.id(), record.loss);

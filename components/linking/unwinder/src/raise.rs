@@ -238,7 +238,7 @@ fn begin(record: &mut Record, failure: &Failure) -> bool {
 }
 
 fn raise(cursor: Cursor, failure: &Failure) -> ! {
-    if cpu::interrupt_nesting() > 0 {
+    if interrupts::handles_interrupt(cursor.registers.stack_pointer()) {
         let faults = &cpu::local().handler_faults;
         if faults.fetch_add(1, Ordering::Relaxed) >= MOST_HANDLER_FAULTS {
             leave_handler(None);
@@ -256,6 +256,7 @@ fn raise(cursor: Cursor, failure: &Failure) -> ! {
     // SAFETY: the record lies in the frame of a catch of this task, which waits for its body, and
     // nothing else refers to it meanwhile.
     let state = unsafe { &mut *record };
+    state.hold_scheduler();
     if !begin(state, failure) {
         state.loss.failed_drops += 1;
         if state.loss.failed_drops > MOST_FAILED {
@@ -284,10 +285,12 @@ fn unwind_to(mut cursor: Cursor, record: &mut Record) -> ! {
         if let Some(pad) = view.pad
             && record.enter_pad(&cursor, pad, view.caller)
         {
+            record.settle_if_due();
             enter(cursor, pad, ptr::from_mut(record).addr() as u64);
         }
         if let Some(trap_frame) = view.trap_frame {
             restore_interrupt_flag(trap_frame, bounds);
+            record.settle_if_due();
         }
         cursor = view.caller;
     }
@@ -298,6 +301,7 @@ fn unwind_to(mut cursor: Cursor, record: &mut Record) -> ! {
 
 /// Leaves the handler of the interrupt that is being handled as it is; what was interrupted goes on.
 fn leave_handler(error: Option<StepError>) -> ! {
+    task::repair();
     interrupts::abandon_handler();
     match error {
         Some(error) => cpu::fatal(format_args!("interrupt handler failed, and {error}")),
@@ -320,6 +324,11 @@ fn unwind_handler(mut cursor: Cursor) -> ! {
         if vector.is_some_and(|vector| vector.is_ok_and(|vector| vector >= FIRST_DEVICE_VECTOR)) {
             cpu::holds_no_lock();
             cpu::local().exception_depth.store(0, Ordering::Relaxed);
+            if interrupts::is_unended() {
+                // It failed on the way to the handler, or at its end.
+                leave_handler(None);
+            }
+            task::repair();
             // As if the handler had returned to the entry.
             // SAFETY: they are the registers of the entry's frame after its call.
             unsafe { registers::restore(&cursor.registers) }

@@ -7,6 +7,10 @@ use core::{
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
+use handover::VirtualRange;
+
+use crate::IST_SIZE;
+
 /// The most CPUs that the system uses, so that a word has a bit for each; a further one stays parked.
 pub const MAX_CPUS: usize = 64;
 
@@ -49,7 +53,7 @@ pub struct Local {
     id: AtomicU32,
     /// While not 0, the running task is not preempted.
     preemption_disabled: AtomicU32,
-    /// How many interrupt handlers are active, one within the other.
+    /// 1 while a device's interrupt is being handled, else 0.
     pub interrupt_nesting: AtomicU32,
     /// Set by whoever wants the next chance of preemption to be taken.
     pub reschedule: AtomicBool,
@@ -84,10 +88,12 @@ pub struct Local {
     pub exception_depth: AtomicU32,
     /// The frame of the device's interrupt that is being handled; 0 when there is none.
     pub handler_frame: AtomicU64,
-    /// What `heap` was when that began.
+    /// What `heap` was when that began; 0 when there is none.
     pub handler_heap: AtomicUsize,
     /// Faults in the handling of that interrupt.
     pub handler_faults: AtomicU32,
+    /// The end of the stack on which devices' interrupts are entered.
+    device_stack_end: AtomicU64,
 }
 
 /// Offset of `preemption_disabled`, for single instructions through GS.
@@ -128,12 +134,15 @@ impl Local {
             handler_frame: AtomicU64::new(0),
             handler_heap: AtomicUsize::new(0),
             handler_faults: AtomicU32::new(0),
+            device_stack_end: AtomicU64::new(0),
         }
     }
 
     /// Fills in who this is, before the CPU uses it.
-    pub(crate) fn identify(&'static self, id: CpuId) {
+    pub(crate) fn identify(&'static self, id: CpuId, device_stack_end: u64) {
         self.id.store(id.0, Ordering::Relaxed);
+        self.device_stack_end
+            .store(device_stack_end, Ordering::Relaxed);
         self.lock_token.store(id.0 & LOCK_CPU, Ordering::Relaxed);
         let this = core::ptr::from_ref(self).cast_mut();
         self.this.store(this, Ordering::Release);
@@ -153,6 +162,16 @@ impl Local {
     #[must_use]
     pub fn apic_id(&self) -> u32 {
         self.apic_id.load(Ordering::Relaxed)
+    }
+
+    /// The stack on which the CPU enters devices' interrupts: where it begins and ends.
+    #[must_use]
+    pub fn device_stack(&self) -> VirtualRange {
+        let end = self.device_stack_end.load(Ordering::Relaxed);
+        VirtualRange {
+            start: end.saturating_sub(IST_SIZE as u64),
+            end,
+        }
     }
 
     /// Notes the number of the CPU's interrupt controller.
@@ -244,7 +263,7 @@ pub fn current_cpu() -> CpuId {
     CpuId(own_u32!(id))
 }
 
-/// How many interrupt handlers are active on this CPU, one within the other.
+/// 1 while this CPU handles a device's interrupt, else 0.
 #[inline]
 #[must_use]
 pub fn interrupt_nesting() -> u32 {

@@ -89,6 +89,20 @@ pub fn kernel_code_selector() -> u16 {
     CS::get_reg().0
 }
 
+impl InterruptStacks {
+    fn end(&self, which: InterruptStack) -> VirtAddr {
+        // The enumeration numbers the stacks.
+        let stack = self.0.get(which as usize).unwrap_or(&self.0[0]);
+        stack.end()
+    }
+}
+
+impl Stack {
+    fn end(&self) -> VirtAddr {
+        VirtAddr::from_ptr(self.0.get()) + IST_SIZE as u64
+    }
+}
+
 impl CpuTables {
     /// Tables that no CPU uses yet, with `stacks` that no other tables have.
     #[must_use]
@@ -108,7 +122,8 @@ impl CpuTables {
         let tss = self.tss.call_once(|| self.task_state());
         let gdt = self.gdt.call_once(|| Gdt::new(tss));
         gdt.load();
-        self.local.identify(id);
+        let device_stack = self.stacks.end(InterruptStack::Device);
+        self.local.identify(id, device_stack.as_u64());
         // SAFETY: GS is used for nothing but the block, which lives as long as the system.
         GsBase::write(VirtAddr::from_ptr(&raw const self.local));
     }
@@ -117,7 +132,7 @@ impl CpuTables {
         let mut tss = TaskStateSegment::new();
         let mut tops = tss.interrupt_stack_table; // Copied out: the segment is packed.
         for (top, stack) in tops.iter_mut().zip(&self.stacks.0) {
-            *top = VirtAddr::from_ptr(stack.0.get()) + IST_SIZE as u64;
+            *top = stack.end();
         }
         tss.interrupt_stack_table = tops;
         tss

@@ -139,6 +139,9 @@ extern "C" fn place(entered: *mut TrapFrame) -> u64 {
     if STAYING.contains(&saved.vector()) {
         return here;
     }
+    if saved.vector() >= EXCEPTIONS {
+        begin(saved);
+    }
     // The look at the stack may wait for another CPU, and this one be parked meanwhile: then the frame
     // is not yet where whoever searches the task's stack would find it.
     cpu::local()
@@ -182,12 +185,12 @@ fn grows(frame: &TrapFrame) -> bool {
 /// Calls the vector's handler. May be unwound through: then the interrupted task's frames are next.
 extern "C-unwind" fn dispatch(frame: &mut TrapFrame) {
     let vector = frame.vector();
-    let handler = vectors::enter(vector);
     if vector < EXCEPTIONS {
+        let handler = vectors::enter(vector);
         return handler.unwrap_or(hooks::exception)(frame);
     }
-    let active = Active::new(vector, frame);
-    match handler {
+    let active = Active::new(frame);
+    match vectors::enter(vector) {
         Some(handler) => handler(frame),
         None => vectors::count_unhandled(),
     }
@@ -197,37 +200,79 @@ extern "C-unwind" fn dispatch(frame: &mut TrapFrame) {
     }
 }
 
+/// Notes that a device's interrupt is being handled, before anything that could fail: from here on a fault
+/// ends this interrupt and no more.
+#[inline(always)]
+fn begin(frame: &TrapFrame) {
+    let local = cpu::local();
+    let address = core::ptr::from_ref(frame).addr() as u64;
+    local.handler_frame.store(address, Ordering::Relaxed);
+    // The handler goes without the CPU's share of the heap.
+    let heap = local.heap.load(Ordering::Relaxed);
+    local.handler_heap.store(heap, Ordering::Relaxed);
+    local.heap.store(0, Ordering::Relaxed);
+    local.interrupt_nesting.store(1, Ordering::Relaxed);
+    local.handler_faults.store(0, Ordering::Relaxed);
+    local.exception_depth.store(0, Ordering::Relaxed);
+    // It could not have been interrupted holding one.
+    cpu::holds_no_lock();
+}
+
+/// The other end of [`begin`]. Twice does no harm.
+fn end(vector: u8) {
+    hooks::end_of_interrupt(vector);
+    let local = cpu::local();
+    let heap = local.handler_heap.swap(0, Ordering::Relaxed);
+    if heap != 0 {
+        local.heap.store(heap, Ordering::Relaxed);
+    }
+    local.interrupt_nesting.store(0, Ordering::Relaxed);
+    local.handler_frame.store(0, Ordering::Relaxed);
+}
+
 /// A device's interrupt is being handled. Dropping it ends the interrupt, in a panic too.
 struct Active {
     vector: u8,
 }
 
 impl Active {
-    fn new(vector: u8, frame: &TrapFrame) -> Self {
-        let local = cpu::local();
-        local.interrupt_nesting.fetch_add(1, Ordering::Relaxed);
-        // The handler goes without the CPU's share of the heap.
-        let heap = local.heap.swap(0, Ordering::Relaxed);
-        local.handler_heap.store(heap, Ordering::Relaxed);
-        let frame = core::ptr::from_ref(frame).addr() as u64;
-        local.handler_frame.store(frame, Ordering::Relaxed);
-        local.handler_faults.store(0, Ordering::Relaxed);
-        local.exception_depth.store(0, Ordering::Relaxed);
-        // It could not have been interrupted holding one.
-        cpu::holds_no_lock();
-        Self { vector }
+    /// `frame` is where the interrupt goes on from now on.
+    fn new(frame: &TrapFrame) -> Self {
+        let address = core::ptr::from_ref(frame).addr() as u64;
+        cpu::local().handler_frame.store(address, Ordering::Relaxed);
+        Self {
+            vector: frame.vector(),
+        }
     }
 }
 
 impl Drop for Active {
     fn drop(&mut self) {
-        hooks::end_of_interrupt(self.vector);
-        let local = cpu::local();
-        let heap = local.handler_heap.load(Ordering::Relaxed);
-        local.heap.store(heap, Ordering::Relaxed);
-        local.handler_frame.store(0, Ordering::Relaxed);
-        local.interrupt_nesting.fetch_sub(1, Ordering::Relaxed);
+        end(self.vector);
     }
+}
+
+/// Whether code that was interrupted with this stack pointer handles a device's interrupt, or enters one:
+/// then a failure of it ends the interrupt, and what that had interrupted goes on.
+#[must_use]
+pub fn handles_interrupt(stack_pointer: u64) -> bool {
+    let local = cpu::local();
+    if local.interrupt_nesting.load(Ordering::Relaxed) > 0 {
+        return true;
+    }
+    // Where the entry saves the registers.
+    let saved = local.device_stack().end.saturating_sub(TrapFrame::SIZE);
+    let enters = stack_pointer <= saved && local.device_stack().contains(stack_pointer);
+    if enters {
+        local.handler_frame.store(saved, Ordering::Relaxed);
+    }
+    enters
+}
+
+/// Whether a device's interrupt is being handled whose end has not been told.
+#[must_use]
+pub fn is_unended() -> bool {
+    cpu::local().handler_frame.load(Ordering::Relaxed) != 0
 }
 
 /// Ends the handling of the device's interrupt that this CPU is in, without running a drop of its
@@ -240,7 +285,7 @@ pub fn abandon_handler() {
     }
     // SAFETY: the entry's frame stays until the entry returns, which waits for the handler.
     let vector = unsafe { &*frame }.vector();
-    drop(Active { vector });
+    end(vector);
     local.exception_depth.store(0, Ordering::Relaxed);
     cpu::holds_no_lock();
     cpu::leave_rendezvous();

@@ -28,7 +28,7 @@ mod vectors;
 
 use component::{Handover, StartError};
 
-pub use entry::abandon_handler;
+pub use entry::{abandon_handler, handles_interrupt, is_unended};
 pub use frame::{TrapFrame, TrapHandler};
 pub use hooks::{
     ExceptionFilter, Room, StackGrowth, StackNeed, StackOwner, set_end_of_interrupt,

@@ -12,7 +12,7 @@ use core::{
     sync::atomic::{AtomicU8, Ordering},
 };
 use loader::{Instance, LoadError, ObjectBytes, ReceivedObject};
-use task::{Builder, Failure, JoinHandle, SpawnError, Streams, TaskId};
+use task::{Builder, Failure, JoinHandle, Kept, SpawnError, Streams, TaskId};
 use vfs::{OpenOptions, Reason, Shown};
 
 /// Stack of an application in bytes.
@@ -105,12 +105,14 @@ pub fn run(words: &[String], streams: Arc<dyn Streams>) -> Result<Child, RunErro
         name: name.clone(),
         error,
     })?;
+    let instance = Arc::new(instance);
     let code = Arc::new(AtomicU8::new(0));
     let task_name = vfs::path::last_name(name).unwrap_or(name);
     let handle = Builder::new(task_name)
         .component(instance.name())
         .stack_size(STACK_SIZE)
         .streams(streams)
+        .keep(Arc::clone(&instance) as Kept)
         .spawn(body(instance, words.to_owned(), Arc::clone(&code)))
         .map_err(RunError::Spawn)?;
     Ok(Child {
@@ -158,8 +160,8 @@ fn find(name: &str) -> Result<String, RunError> {
     })
 }
 
-/// The task's body. It owns the instance: when it is gone, however it went, so is the instance.
-fn body(instance: Instance, words: Vec<String>, code: Arc<AtomicU8>) -> impl FnOnce() + Send {
+/// The task's body. The instance is gone when the task is, however it went, and all that it has spawned.
+fn body(instance: Arc<Instance>, words: Vec<String>, code: Arc<AtomicU8>) -> impl FnOnce() + Send {
     move || {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let result = (instance.entry().main)(&words);

@@ -114,4 +114,8 @@ impl SchedulingPolicy for Fair {
     fn give_up(&self, cpu: CpuId) -> Option<Runnable> {
         self.queues.lock(cpu).pop_any()
     }
+
+    fn forget_all(&self) {
+        self.queues.forget_all();
+    }
 }

@@ -126,4 +126,8 @@ impl SchedulingPolicy for RoundRobin {
     fn give_up(&self, cpu: CpuId) -> Option<Runnable> {
         self.queues.lock(cpu).pop()
     }
+
+    fn forget_all(&self) {
+        self.queues.forget_all();
+    }
 }

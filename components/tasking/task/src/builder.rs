@@ -10,6 +10,7 @@ use crate::{
 };
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::{
+    any::Any,
     fmt,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -74,7 +75,11 @@ pub struct Builder {
     kind: Kind,
     cpus: CpuSet,
     priority: Option<Priority>,
+    kept: Option<Kept>,
 }
+
+/// What must live as long as a task, such as the code that it runs.
+pub type Kept = Arc<dyn Any + Send + Sync>;
 
 impl Builder {
     /// A task of this name, with the default stack and the current task's streams, component and
@@ -88,6 +93,7 @@ impl Builder {
             kind: Kind::Ordinary,
             cpus: CpuSet::ALL,
             priority: None,
+            kept: None,
         }
     }
 
@@ -100,6 +106,13 @@ impl Builder {
     /// Gives it streams of its own.
     pub fn streams(mut self, streams: Arc<dyn Streams>) -> Self {
         self.streams = Some(streams);
+        self
+    }
+
+    /// Has it and the tasks that it spawns keep `kept` to their ends, but those that work for a component
+    /// that their spawner names.
+    pub fn keep(mut self, kept: Kept) -> Self {
+        self.kept = Some(kept);
         self
     }
 
@@ -173,6 +186,13 @@ impl Builder {
         let stack_range = stack.range();
         // SAFETY: the stack is fresh, mapped, at least a page long, and ours.
         let saved_stack_pointer = unsafe { switch::prepare(stack_range.end) };
+        let around = with_current(|task| task.kept()).flatten();
+        let kept = match (self.kept, around) {
+            // The streams that it is given may be its spawner's code.
+            (Some(own), Some(around)) => Some(Arc::new((own, around)) as Kept),
+            (None, around) if self.component.is_none() => around,
+            (own, _) => own,
+        };
         let component = self
             .component
             .or_else(|| with_current(|task| Arc::clone(&task.component)))
@@ -196,6 +216,7 @@ impl Builder {
             streams: self
                 .streams
                 .or_else(|| with_current(|task| task.streams_to_inherit()).flatten()),
+            kept,
         })))
     }
 }
@@ -243,11 +264,7 @@ impl JoinHandle {
     ///
     /// The failure that ended the task.
     pub fn join(self) -> Result<(), Failure> {
-        while self.wait() {
-            block();
-            self.stop_waiting();
-            safe_point();
-        }
+        self.wait();
         ending::release(&self.task);
         // Taken out only if there is a failure, which is large.
         let mut ending = self.task.ending.lock();
@@ -257,8 +274,18 @@ impl JoinHandle {
         }
     }
 
+    /// Waits until the task has ended. A safe point.
+    pub fn wait(&self) {
+        while self.enlist() {
+            let listed = Listed(self);
+            block();
+            drop(listed);
+            safe_point();
+        }
+    }
+
     /// Puts the current task among those that wait, unless the end has come; whether it has not.
-    fn wait(&self) -> bool {
+    fn enlist(&self) -> bool {
         let Some(me) = current() else { return false };
         let mut ending = self.task.ending.lock();
         if ending.over {
@@ -268,9 +295,14 @@ impl JoinHandle {
         let _ = ending.waiters.push_back(me);
         true
     }
+}
 
-    fn stop_waiting(&self) {
-        let removed = with_current(|me| self.task.ending.lock().waiters.remove(me));
+/// The current task may be among those that wait for another one's end. Dropping it takes it out.
+struct Listed<'a>(&'a JoinHandle);
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        let removed = with_current(|me| self.0.task.ending.lock().waiters.remove(me));
         drop(removed);
     }
 }
@@ -300,8 +332,10 @@ pub(crate) fn run_current() -> ! {
     drop(body);
     let dropped = drop_locals();
     let result = result.and(dropped);
+    with_current(|task| task.forget_streams());
+    // In a catch: it may unload the code that the task ran. A failure of that has been reported.
+    let _ = catch(&mut || drop(with_current(|task| task.take_kept())));
     with_current(|task| {
-        task.forget_streams();
         let mut ending = task.ending.lock();
         match result {
             Ok(()) => ending.result = Some(Ok(())),

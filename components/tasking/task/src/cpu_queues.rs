@@ -154,6 +154,14 @@ impl<Q: CpuQueue> CpuQueues<Q> {
             .unwrap_or(cpu)
     }
 
+    /// Forgets all tasks without a look at them; see [`crate::SchedulingPolicy::forget_all`].
+    pub fn forget_all(&self) {
+        for share in &self.shares {
+            core::mem::forget(core::mem::replace(&mut *share.queue.lock(), Q::EMPTY));
+            share.waiting.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// A task of the longest queue for `cpu`, which has none; from any queue, if all that wait in the
     /// longest one are bound to other CPUs.
     pub fn steal(&self, cpu: CpuId) -> Option<Runnable> {

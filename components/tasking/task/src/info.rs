@@ -70,6 +70,11 @@ pub(crate) fn clear_policy_words() {
     }
 }
 
+/// Shows `visit` all tasks. In a rendezvous: nobody parks with the table's lock.
+pub(crate) fn for_each(visit: impl FnMut(&Task)) {
+    TABLE.lock().iter().for_each(visit);
+}
+
 /// References to all tasks.
 ///
 /// The table's lock keeps interrupts off, so the memory is reserved before it is taken.

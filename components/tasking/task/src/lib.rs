@@ -62,7 +62,9 @@ mod task_local;
 mod timers;
 mod waiter;
 
-pub use builder::{Builder, DEFAULT_STACK_SIZE, JoinHandle, LEAST_STACK_SIZE, SpawnError, spawn};
+pub use builder::{
+    Builder, DEFAULT_STACK_SIZE, JoinHandle, Kept, LEAST_STACK_SIZE, SpawnError, spawn,
+};
 pub use cpu_queues::{CpuQueue, CpuQueues, QueueGuard};
 pub use cpu_start::{IdleTask, enter, idle_task};
 pub use failure::{Failure, Message};
@@ -82,7 +84,7 @@ pub use policies::{
 pub use policy::{Answer, Placed, Reason, SchedulingPolicy, rejected_answers};
 pub use priority::Priority;
 pub use queue::WaitList;
-pub use repair::{abandon, requeue_lost, settle, settle_switch, wake_blocked};
+pub use repair::{abandon, repair, requeue_lost, settle, settle_switch, wake_blocked};
 pub use run_queue::{KeyedQueue, RunQueue};
 pub use runnable::Runnable;
 pub use schedule::{block, block_until, current, with_current, yield_now};

@@ -375,4 +375,8 @@ impl SchedulingPolicy for FirstCome {
     fn give_up(&self, _: CpuId) -> Option<Runnable> {
         UNCLAIMED.lock().pop_front()
     }
+
+    fn forget_all(&self) {
+        core::mem::forget(core::mem::take(&mut *UNCLAIMED.lock()));
+    }
 }

@@ -45,6 +45,11 @@ pub trait SchedulingPolicy: Send + Sync {
     /// Gives up any task that waits for `cpu`, because another policy takes over. All other CPUs stand
     /// still, and none of them is inside this policy.
     fn give_up(&self, cpu: CpuId) -> Option<Runnable>;
+
+    /// Forgets all tasks that wait, without a look at them: a fault has hit the scheduler, and nothing that
+    /// links them is to be believed. They come again through [`SchedulingPolicy::enqueue`]; the words of all
+    /// tasks have been cleared. All other CPUs stand still, and none of them is inside this policy.
+    fn forget_all(&self);
 }
 
 /// Why a task has become runnable, or has given up a CPU.
@@ -162,17 +167,19 @@ static STRAYED: AtomicBool = AtomicBool::new(false);
 
 /// Keeps a task that would be lost.
 pub(crate) fn keep_stray(task: Runnable) {
+    let _off = cpu::InterruptsOff::new();
     reject();
+    // On its way: as inside a policy.
+    let inside = &cpu::local().inside_policy;
+    let was_inside = inside.swap(true, Ordering::Relaxed);
     STRAYS.lock().push_back(task);
     STRAYED.store(true, Ordering::SeqCst);
+    inside.store(was_inside, Ordering::Relaxed);
 }
 
-/// Takes `task`, which goes on, from among the strays; its reference is the CPU's again.
-pub(crate) fn take_out_of_strays(task: &Task) {
-    let stray = STRAYS.lock().take_first(|stray| core::ptr::eq(stray, task));
-    if let Some(stray) = stray {
-        stray.into_raw();
-    }
+/// Forgets all strays without a look at them.
+pub(crate) fn forget_strays() {
+    core::mem::forget(core::mem::take(&mut *STRAYS.lock()));
 }
 
 /// Whether there are strays, which the next tick puts back in a queue.

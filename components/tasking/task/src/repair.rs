@@ -12,7 +12,7 @@ use crate::{
     timers, with_current,
 };
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 use cpu::{CpuId, InterruptsOff, MAX_CPUS};
 use handover::VirtualRange;
 use interrupts::{Room, StackNeed};
@@ -69,23 +69,26 @@ fn is_on_stack(task: &Task, address: u64) -> bool {
 }
 
 /// Sees to it that the current task is the one whose stack `stack_pointer` lies in, when a fault has hit
-/// a switch between two: then the switch is taken back. Interrupts must be off. For the faults' handler.
+/// a switch between two: then the switch is taken back. Interrupts must be off, and stay so until the task
+/// has been settled. For the faults' handler.
 pub fn settle_switch(stack_pointer: u64) {
-    let on_own = with_current(|task| is_on_stack(task, stack_pointer)).unwrap_or(true);
     let leaving = cpu::leaving_task();
     // SAFETY: the word is 0, or the address of the task that this CPU is leaving, which is kept until it
     // has.
     let previous = unsafe { ((leaving & !schedule::LEFT_IN_QUEUE) as *const Task).as_ref() };
-    let Some(previous) = previous.filter(|task| !on_own && is_on_stack(task, stack_pointer)) else {
+    let Some(previous) = previous else { return };
+    // Stacks may lie close to each other, and a reserve is small.
+    let inside = |task: &Task| task.stack_range().contains(stack_pointer);
+    let on_own =
+        with_current(|task| inside(task) || !inside(previous) && is_on_stack(task, stack_pointer));
+    if on_own.unwrap_or(true) || !is_on_stack(previous, stack_pointer) {
         return;
-    };
-    cpu::clear_leaving_task();
-    if leaving & schedule::LEFT_IN_QUEUE != 0 {
-        take_out(previous);
     }
+    cpu::clear_leaving_task();
     previous.set_state(State::Running);
     per_cpu::set_idling(previous.kind == Kind::Idle);
     let next = per_cpu::current_raw();
+    // The reference to it is the CPU's again, if it was a queue's.
     cpu::set_current_task(core::ptr::from_ref(previous) as usize);
     // SAFETY: the reference was this CPU's, which does not run the task now.
     let next = unsafe { Arc::from_raw(next) };
@@ -93,55 +96,168 @@ pub fn settle_switch(stack_pointer: u64) {
     if next.kind != Kind::Idle {
         next.set_state(State::Runnable);
         // SAFETY: the task had been picked by this CPU alone, and is runnable again.
-        policy::enqueue(unsafe { Runnable::new(next) }, Reason::Woken);
+        policy::keep_stray(unsafe { Runnable::new(next) });
     }
 }
 
-/// Takes the right to let `task` run out of the queue that it is in, because it goes on instead. The
-/// reference that came with it is the CPU's again.
-fn take_out(task: &Task) {
-    let mut others = RunQueue::new();
-    for cpu in (0..).map(CpuId).take(MAX_CPUS) {
-        while task.run_link.is_queued()
-            && let Some(waiting) = policies::call(|policy| policy.give_up(cpu))
-        {
-            if core::ptr::eq(waiting.as_ptr(), task) {
-                waiting.into_raw(); // The CPU's reference again.
-            } else {
-                others.push_back(waiting);
-            }
-        }
-        while let Some(other) = others.pop_front() {
-            policies::call(|policy| policy.enqueue(cpu, other, Reason::Moved));
-        }
-    }
-    policy::take_out_of_strays(task);
-}
-
-/// Makes the current task, which has just been unwound from anywhere, a running task like any other.
-/// For the unwinder, when interrupts were on in the catch that it has arrived at.
+/// Makes the current task, which is being unwound from anywhere, a running task like any other. For the
+/// unwinder, as soon as interrupts are on again, so that no lock is held.
 pub fn settle() {
     let _off = InterruptsOff::new();
     cpu::local().exception_depth.store(0, Ordering::Relaxed);
-    cpu::holds_no_lock();
-    cpu::leave_rendezvous();
-    cpu::leave_policy();
     with_current(|task| {
-        if task.run_link.is_queued() {
-            take_out(task);
-        }
         if task.state() != State::Running {
+            // Its reference is the CPU's again, if it was a queue's.
             task.set_state(State::Running);
             task.queue_later.store(false, Ordering::SeqCst);
-        }
-        if task.timer_link.is_linked() {
-            timers::disarm(task);
         }
         if task.kind == Kind::Idle {
             per_cpu::set_idling(true);
         }
     });
-    schedule::finish_switch();
+    let left = take_left();
+    repair();
+    if let Some((previous, ended)) = left {
+        schedule::see_off(previous, ended);
+    }
+}
+
+/// The other half of a switch that a fault has cut short: the task that this CPU has left, if that is in no
+/// queue, and whether it had ended.
+fn take_left() -> Option<(Arc<Task>, bool)> {
+    let left = cpu::leaving_task();
+    cpu::clear_leaving_task();
+    let raw = (left & !schedule::LEFT_IN_QUEUE) as *const Task;
+    // SAFETY: the word is 0, or the address of the task that this CPU has just left, which is kept until
+    // it is no more on it.
+    let previous = unsafe { raw.as_ref() }?;
+    let ended = previous.state() == State::Ended;
+    previous.on_cpu.store(false, Ordering::SeqCst);
+    // SAFETY: the reference to a task that is left in no queue is the one that the CPU had.
+    (left & schedule::LEFT_IN_QUEUE == 0).then(|| (unsafe { Arc::from_raw(raw) }, ended))
+}
+
+/// Whether queues are to be made anew, because that could not be done when it should have been.
+#[used]
+static DUE: AtomicBool = AtomicBool::new(false);
+
+/// How often that is tried at once when a CPU stands still inside the policy.
+const ATTEMPTS: u32 = 100;
+
+/// How long the other CPUs may take to stand still for it: interrupts are off meanwhile.
+const SHORT_PATIENCE_NS: u64 = 10_000_000;
+
+/// Makes the queues of the scheduler anew after a fault with interrupts off, which may have hit it half way:
+/// what each task's own state says is right, and whatever links tasks is not believed. All that are blocked
+/// are woken, and look again at what they wait for.
+///
+/// The fault must be over: this CPU holds no lock, and nothing that was cut short goes on.
+pub fn repair() {
+    let _off = InterruptsOff::new();
+    cpu::holds_no_lock();
+    cpu::leave_rendezvous();
+    cpu::leave_policy();
+    let limit = clock::ns_to_ticks(SHORT_PATIENCE_NS);
+    for _ in 0..ATTEMPTS {
+        let repaired = cpu::rendezvous(limit, || {
+            let free = !per_cpu::any_inside_policy();
+            if free {
+                requeue_all();
+            }
+            free
+        });
+        match repaired {
+            Ok(true) => {
+                DUE.store(false, Ordering::Relaxed);
+                cpu::online_cpus().iter().for_each(cpu::reschedule);
+                return;
+            }
+            Ok(false) => core::hint::spin_loop(),
+            Err(_) => break,
+        }
+    }
+    DUE.store(true, Ordering::Relaxed);
+}
+
+/// Whether there is something that [`repair`] could not do.
+#[inline]
+pub(crate) fn is_due() -> bool {
+    DUE.load(Ordering::Relaxed)
+}
+
+/// Does what [`repair`] could not do; at a timer tick.
+#[inline]
+pub(crate) fn make_up() {
+    if is_due() {
+        repair();
+    }
+}
+
+/// Puts each task where its state says, in the queues of the policy that is in charge. All other CPUs stand
+/// still outside of it.
+fn requeue_all() {
+    policies::call(|policy| policy.forget_all());
+    policy::forget_strays();
+    timers::forget_all();
+    let mut waiting = RunQueue::new();
+    info::for_each(|task| {
+        task.clear_policy_words();
+        // SAFETY: what linked tasks has been forgotten.
+        let (waited, slept) = unsafe { task.reset_links() };
+        let free = take_off(task);
+        let wanted = free && task.kind != Kind::Idle && becomes_runnable(task);
+        let task = task.reference();
+        if slept {
+            give_back(&task);
+        }
+        // The reference to a task that was in a queue and runs is the CPU's again.
+        if waited && free {
+            give_back(&task);
+        }
+        if wanted {
+            // SAFETY: the task is runnable, on no CPU and in no queue.
+            waiting.push_back(unsafe { Runnable::new(task) });
+        }
+    });
+    let cpu = cpu::current_cpu();
+    while let Some(task) = waiting.pop_front() {
+        policies::call(|policy| policy.enqueue(cpu, task, Reason::Woken));
+    }
+}
+
+/// Whether no CPU runs the task or is leaving it; then it is on none.
+fn take_off(task: &Task) -> bool {
+    let is = |word: usize| core::ptr::eq((word & !schedule::LEFT_IN_QUEUE) as *const Task, task);
+    let runs = |cpu| {
+        cpu::local_of(cpu).is_some_and(|local| {
+            is(local.current_task.load(Ordering::Relaxed))
+                || is(local.leaving_task.load(Ordering::Relaxed))
+        })
+    };
+    if (0..).map(CpuId).take(MAX_CPUS).any(runs) {
+        return false;
+    }
+    task.on_cpu.store(false, Ordering::SeqCst);
+    true
+}
+
+/// Makes a task that is on no CPU runnable, unless it has ended: one that is blocked is woken, and one that
+/// was about to run is again.
+fn becomes_runnable(task: &Task) -> bool {
+    let state = task.state();
+    if state == State::Ended {
+        return false;
+    }
+    task.wake_up.store(true, Ordering::SeqCst);
+    task.queue_later.store(false, Ordering::SeqCst);
+    task.set_state(State::Runnable);
+    true
+}
+
+/// Gives back a reference that whoever had it has forgotten.
+fn give_back(task: &Arc<Task>) {
+    // SAFETY: the reference is counted, nobody else gives it back, and `task` is another one.
+    unsafe { Arc::decrement_strong_count(Arc::as_ptr(task)) };
 }
 
 /// Ends the current task without unwinding it: nothing of what it owns is dropped. The last resort, for
@@ -156,6 +272,8 @@ pub fn abandon(failure: Failure) -> ! {
     cpu::enable_interrupts();
     with_current(|task| {
         task.forget_streams();
+        // What it owned has not been dropped, and may be used by somebody else still.
+        core::mem::forget(task.take_kept());
         task.ending.lock().result = Some(Err(failure));
     });
     schedule::leave_for_ever()

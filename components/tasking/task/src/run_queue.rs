@@ -32,6 +32,13 @@ impl RunLink {
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.load(Ordering::Relaxed)
     }
+
+    /// Makes it the link of a task that is in no queue; whether it was in one. No queue may lead to the task.
+    pub(crate) fn reset(&self) -> bool {
+        self.next.store(ptr::null_mut(), Ordering::Relaxed);
+        self.child.store(ptr::null_mut(), Ordering::Relaxed);
+        self.queued.swap(false, Ordering::Relaxed)
+    }
 }
 
 /// Takes a task into a queue.

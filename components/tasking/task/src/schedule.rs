@@ -3,7 +3,7 @@
 use crate::{
     Reason, Runnable, State, Task, builder, hooks,
     kill::{self, Overdue},
-    per_cpu, policies, policy, safe_point, switch,
+    per_cpu, policies, policy, repair, safe_point, switch,
     task::Kind,
     timers,
 };
@@ -295,6 +295,11 @@ fn finish_leaving(previous: *const Task) {
     let ended = previous.state() == State::Ended;
     // From here on a waker puts the task in a queue itself; one that came before has left it to us.
     previous.on_cpu.store(false, Ordering::SeqCst);
+    see_off(previous, ended);
+}
+
+/// The end of [`finish_leaving`], and of a repair that has done the rest of it.
+pub(crate) fn see_off(previous: Arc<Task>, ended: bool) {
     if ended {
         retire(previous);
     } else if previous.queue_later.load(Ordering::SeqCst) {
@@ -349,6 +354,7 @@ pub(crate) fn preempt_here() {
 /// A timer tick, in its interrupt handler.
 pub(crate) fn tick() {
     frames::refill_spare();
+    repair::make_up();
     timers::wake_due();
     policy::requeue_strays();
     let since = cpu::switched_at();
@@ -375,7 +381,7 @@ pub(crate) fn idle() -> ! {
         // Somebody may have been woken since, by another CPU or on the way here.
         if !cpu::local().reschedule.load(Ordering::Relaxed) {
             frames::refill_spare();
-            if !policy::has_strays() {
+            if !policy::has_strays() && !repair::is_due() {
                 clock::rest(timers::next_ns());
             }
             cpu::wait_for_interrupt();

@@ -39,6 +39,7 @@ fn adopt_boot_flow(stack_range: VirtualRange) {
         saved_stack_pointer: 0,
         body: None,
         streams: None,
+        kept: None,
     }));
     info::enter(&task);
     let _off = cpu::InterruptsOff::new();

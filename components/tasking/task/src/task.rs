@@ -1,7 +1,7 @@
 //! What a task is.
 
 use crate::{
-    Failure, NullStreams, Priority, Runnable, Streams, TaskName, WaitList, locks::HeldLocks,
+    Failure, Kept, NullStreams, Priority, Runnable, Streams, TaskName, WaitList, locks::HeldLocks,
     policy, run_queue::RunLink, task_local::Locals,
 };
 use alloc::{boxed::Box, sync::Arc};
@@ -119,6 +119,8 @@ pub struct Task {
     pub(crate) locals: Locals,
     /// None leads nowhere.
     streams: IrqMutex<Option<Arc<dyn Streams>>>,
+    /// What lives at least as long as it.
+    kept: IrqMutex<Option<Kept>>,
     pub(crate) ending: IrqMutex<Ending>,
     pub(crate) run_link: RunLink,
     pub(crate) wait_link: LinkedListAtomicLink,
@@ -178,6 +180,7 @@ pub(crate) struct Parts {
     pub(crate) saved_stack_pointer: usize,
     pub(crate) body: Option<Body>,
     pub(crate) streams: Option<Arc<dyn Streams>>,
+    pub(crate) kept: Option<Kept>,
 }
 
 impl Task {
@@ -214,6 +217,7 @@ impl Task {
             catch: AtomicUsize::new(0),
             locals: Locals::default(),
             streams: IrqMutex::new(parts.streams),
+            kept: IrqMutex::new(parts.kept),
             ending: IrqMutex::new(Ending::default()),
             run_link: RunLink::new(),
             wait_link: LinkedListAtomicLink::new(),
@@ -324,6 +328,20 @@ impl Task {
         }
     }
 
+    /// Makes the task one that is in no queue of runnable tasks and not among the sleepers; whether it was in
+    /// the one and the other. Their references to it are the caller's now.
+    ///
+    /// # Safety
+    ///
+    /// Neither may lead to it any more.
+    pub(crate) unsafe fn reset_links(&self) -> (bool, bool) {
+        let waited = self.run_link.reset();
+        let slept = self.timer_link.is_linked();
+        // SAFETY: the caller promises that no list leads to the task by this link.
+        unsafe { self.timer_link.force_unlink() };
+        (waited, slept)
+    }
+
     /// Whether the task has been asked to end.
     #[must_use]
     #[inline]
@@ -409,6 +427,16 @@ impl Task {
 
     pub(crate) fn forget_streams(&self) {
         self.replace_streams(None);
+    }
+
+    /// What the tasks that it spawns are to keep, too.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        self.kept.lock().clone()
+    }
+
+    /// Takes out what it has kept, which it needs no more.
+    pub(crate) fn take_kept(&self) -> Option<Kept> {
+        self.kept.lock().take()
     }
 
     pub(crate) fn streams_to_inherit(&self) -> Option<Arc<dyn Streams>> {

@@ -43,6 +43,11 @@ pub(crate) fn next_ns() -> Option<u64> {
     SLEEPERS.lock().first_ns()
 }
 
+/// Forgets all sleepers without a look at them; the links of those that were in must be reset.
+pub(crate) fn forget_all() {
+    SLEEPERS.lock().forget_all();
+}
+
 /// Unblocks all tasks whose deadline has come; in the timer's interrupt handler.
 pub(crate) fn wake_due() {
     let now_ns = clock::now_ns();
