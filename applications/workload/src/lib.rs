@@ -1,7 +1,8 @@
 //! Uses the system in ways whose results are known, and says whether they came out right.
 //!
 //! Each workload runs in a task of its own. One that fails, answers wrongly or takes too long is ended
-//! and run again by its supervisor, this command's first task, up to a limit.
+//! and run again by its supervisor, up to a limit; the supervisor is a task, too, and this command's first
+//! task makes another one if a fault ends that.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -89,6 +90,7 @@ fn describe(workload: &Workload, outcome: &Outcome) -> Json {
         ("ns", outcome.ns.into()),
         ("faults", faults::total_records().into()),
         ("resumed", integrity.resumed.into()),
+        ("swaps", swap::history().len().into()),
         ("damaged", integrity.damaged.into()),
         ("repaired", integrity.repaired.into()),
     ])

@@ -11,7 +11,7 @@ use crate::{
     verdict::{self, Books, Verdict},
 };
 use runner::machine::Artifacts;
-use std::{path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 /// The workloads.
 const WORKLOADS: &[&str] = &["spawn", "message", "rendezvous", "console", "files"];
@@ -91,6 +91,22 @@ impl Bench {
             .collect()
     }
 
+    /// `case`, of a system whose components began at `bases`, in this one: a component that was loaded anew
+    /// lies elsewhere.
+    fn located(&self, case: Case, bases: &BTreeMap<String, u64>) -> Case {
+        let component = &case.component;
+        let (Some(then), Some(now)) = (bases.get(component), self.symbols.bases().get(component))
+        else {
+            return case;
+        };
+        let distance = now.wrapping_sub(*then);
+        let mut case = case;
+        for moment in [&mut case.moment, &mut case.other] {
+            moment.address = moment.address.wrapping_add(distance);
+        }
+        case
+    }
+
     /// Injects the fault of `case` and judges, and how many seconds of the host's time that took.
     fn judged(&mut self, case: Case) -> (Run, f32) {
         let begin = Instant::now();
@@ -120,6 +136,11 @@ impl Bench {
             self.books,
             WORKLOADS.len(),
         )?;
+        if books.swaps != self.books.swaps {
+            // A component in which faults were seen again and again has been loaded anew.
+            self.symbols = Symbols::of(&mut self.guest)?;
+            self.code = Code::default();
+        }
         self.books = books;
         Ok(match struck {
             Some(done) => (done, verdict),
@@ -151,6 +172,7 @@ pub(crate) fn run(
         reboots: 0,
         steps: profiles.iter().map(|(_, profile)| profile.steps).sum(),
     };
+    let bases = bench.symbols.bases().clone();
     let mut spare = Some(bench);
     for number in plan.first..plan.first.saturating_add(plan.count) {
         let mut attempt = 0;
@@ -165,6 +187,7 @@ pub(crate) fn run(
                     Bench::boot()?
                 }
             };
+            let case = bench.located(case, &bases);
             let (run, seconds) = bench.judged(case);
             if !matches!(run.verdict, Verdict::Lost { .. }) {
                 spare = Some(bench);

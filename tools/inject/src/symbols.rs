@@ -20,6 +20,8 @@ pub(crate) struct Function {
 pub(crate) struct Symbols {
     by_address: BTreeMap<u64, Function>,
     by_stub: HashMap<u64, u64>,
+    /// The first function of each component.
+    bases: BTreeMap<String, u64>,
 }
 
 impl Symbols {
@@ -56,6 +58,13 @@ impl Symbols {
             size: symbol["size"].as_u64().unwrap_or_default(),
         };
         self.by_address.insert(address, function);
+        let base = self.bases.entry(component.to_owned()).or_insert(address);
+        *base = address.min(*base);
+    }
+
+    /// Where each component begins.
+    pub(crate) const fn bases(&self) -> &BTreeMap<String, u64> {
+        &self.bases
     }
 
     /// The function that `address` lies in, or is the stub of.

@@ -59,6 +59,8 @@ impl Verdict {
 pub(crate) struct Books {
     faults: u64,
     resumed: u64,
+    /// How often components were replaced, or loaded anew.
+    pub(crate) swaps: u64,
 }
 
 impl Books {
@@ -67,6 +69,7 @@ impl Books {
         Self {
             faults: count("faults"),
             resumed: count("resumed"),
+            swaps: count("swaps"),
         }
     }
 }
@@ -150,11 +153,17 @@ pub(crate) fn observe(
 }
 
 fn lost(cause: String, text: &str) -> Verdict {
+    const HEAD: usize = 2500;
     const TAIL: usize = 2500;
-    let skipped = text.chars().count().saturating_sub(TAIL);
+    let length = text.chars().count();
+    let mut evidence: String = text.chars().take(HEAD).collect();
+    if length > HEAD + TAIL {
+        evidence.push_str("\n[…]\n");
+    }
+    evidence.extend(text.chars().skip(HEAD.max(length.saturating_sub(TAIL))));
     Verdict::Lost {
         cause: without_numbers(&cause),
-        evidence: text.chars().skip(skipped).collect(),
+        evidence,
     }
 }
 
