@@ -56,7 +56,10 @@ pub(crate) fn supervise(workload: &'static Workload, marks: bool) -> Outcome {
             let found = try_often(workload, marks);
             *to.lock() = Some(found);
         });
-        let ended = supervisor.map(JoinHandle::join);
+        let ended = supervisor.map(|supervisor| {
+            supervisor.wait_through_faults();
+            supervisor.join()
+        });
         let told = found.lock().take();
         if let (Ok(Ok(())), Some(told)) = (ended, told) {
             outcome = Outcome {

@@ -102,7 +102,7 @@ impl Session {
     /// Waits for the end of the session that runs.
     fn wait(&mut self) -> Result<(), Failure> {
         if let Some(running) = &self.running {
-            running.wait();
+            running.wait_through_faults();
         }
         self.running.take().map_or(Ok(()), JoinHandle::join)
     }

@@ -1,6 +1,10 @@
 //! Faults on request: the real thing, for the command `crash` and for tests.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{
+    alloc::{Layout, dealloc},
+    boxed::Box,
+    vec::Vec,
+};
 use core::{
     arch::asm,
     fmt,
@@ -52,11 +56,13 @@ pub enum Provocation {
     Double,
     /// A loop with interrupts off, which the watchdog ends.
     Stuck,
+    /// A fault while a value owns memory that has been given back already, as in the middle of its move.
+    Moved,
 }
 
 impl Provocation {
     /// All of them, with their names and what they do.
-    pub const ALL: [(Self, &'static str, &'static str); 17] = [
+    pub const ALL: [(Self, &'static str, &'static str); 18] = [
         (Self::Panic, "panic", "panics"),
         (Self::Divide, "div", "divides by zero in hardware"),
         (Self::NullLoad, "null", "loads from address 0"),
@@ -122,6 +128,11 @@ impl Provocation {
             "stuck",
             "loops with interrupts off until the watchdog ends it",
         ),
+        (
+            Self::Moved,
+            "moved",
+            "faults while a value owns memory that is free",
+        ),
     ];
 }
 
@@ -182,6 +193,7 @@ pub fn provoke(provocation: Provocation) -> ! {
         Provocation::Unwinder => fault_in_unwinder(),
         Provocation::Double => fault_without_handlers(),
         Provocation::Stuck => loop_without_interrupts(),
+        Provocation::Moved => free_and_fault(),
     }
     unreachable_provocation()
 }
@@ -267,6 +279,17 @@ fn hold_and_fault() {
 #[must_use]
 pub fn locked_in_vain() -> u32 {
     *HELD.lock()
+}
+
+/// Faults like a growing vector between the move of its memory and the note of where it is.
+#[inline(never)]
+fn free_and_fault() {
+    let owner = black_box(Box::new([0_u64; 4]));
+    let memory = (&raw const *owner).cast_mut().cast();
+    // SAFETY: the box is not used again; its drop frees the memory a second time, which the heap finds out.
+    unsafe { dealloc(memory, Layout::new::<[u64; 4]>()) };
+    black_box(load(black_box(ptr::null())));
+    drop(owner);
 }
 
 fn panic_twice() {

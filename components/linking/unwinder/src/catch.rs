@@ -31,6 +31,8 @@ pub(crate) struct Record {
     pub(crate) leaps: u32,
     /// What this unwinding could not drop.
     pub(crate) loss: LossCounts,
+    /// Whether the heap looks twice at what this unwinding frees.
+    suspect: bool,
     /// Whether this unwinding began where interrupts were off, maybe in the scheduler, and the books of the
     /// scheduler have not been put right since.
     unsettled: bool,
@@ -75,12 +77,36 @@ impl Record {
             after_pad: None,
             leaps: 0,
             loss: LossCounts::default(),
+            suspect: false,
             unsettled: false,
             before: Before {
                 task: task.unwind_state(),
                 preemption_disabled: cpu::preemption_depth(),
                 interrupts_enabled: cpu::interrupts_enabled(),
             },
+        }
+    }
+
+    /// An exception begins, which may have hit anything half way.
+    pub(crate) fn suspect_heap(&mut self) {
+        if !self.suspect {
+            self.suspect = true;
+            cpu::suspect_memory();
+        }
+    }
+
+    /// The unwinding goes on, maybe on another CPU.
+    pub(crate) fn goes_on(&mut self) {
+        if self.suspect {
+            cpu::leave_heap_share();
+        }
+        self.settle_if_due();
+    }
+
+    /// The unwinding has come to an end.
+    pub(crate) fn trust_heap(&mut self) {
+        if core::mem::take(&mut self.suspect) {
+            cpu::trust_memory();
         }
     }
 
@@ -209,6 +235,7 @@ fn can_land(record: *mut Record) -> bool {
 
 /// An unwinding has arrived: puts back what guards may not have put back, and keeps the books.
 fn arrive(record: &mut Record, task: &Task) -> Failure {
+    record.trust_heap();
     task.set_unwind_state(record.before.task);
     if record.before.interrupts_enabled {
         // Before anything preempts it: a task that is in a queue cannot be put in one.

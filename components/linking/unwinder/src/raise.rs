@@ -211,6 +211,7 @@ unsafe extern "C-unwind" fn unwind_pending(frame: *mut TrapFrame) -> ! {
 fn leap(record: &mut Record, from: u64, failure: Failure) -> ! {
     record.leaps += 1;
     if record.leaps > 1 && own_stack_top().is_some() {
+        record.trust_heap();
         give_up(failure);
     }
     let destination = record.landing.stack_pointer();
@@ -257,6 +258,9 @@ fn raise(cursor: Cursor, failure: &Failure) -> ! {
     // nothing else refers to it meanwhile.
     let state = unsafe { &mut *record };
     state.hold_scheduler();
+    if cursor.exact {
+        state.suspect_heap();
+    }
     if !begin(state, failure) {
         state.loss.failed_drops += 1;
         if state.loss.failed_drops > MOST_FAILED {
@@ -285,7 +289,7 @@ fn unwind_to(mut cursor: Cursor, record: &mut Record) -> ! {
         if let Some(pad) = view.pad
             && record.enter_pad(&cursor, pad, view.caller)
         {
-            record.settle_if_due();
+            record.goes_on();
             enter(cursor, pad, ptr::from_mut(record).addr() as u64);
         }
         if let Some(trap_frame) = view.trap_frame {

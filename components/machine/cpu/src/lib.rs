@@ -30,6 +30,7 @@ mod probe;
 mod rendezvous;
 mod requests;
 mod set;
+mod suspicion;
 mod tables;
 
 use component::{Handover, StartError};
@@ -56,6 +57,7 @@ pub use probe::{fix_up, probe_read};
 pub use rendezvous::{NotParked, is_parked, leave_rendezvous, parked_stack_pointer, rendezvous};
 pub use requests::{Kick, poll_requests, register_kick, reschedule, serve_requests};
 pub use set::CpuSet;
+pub use suspicion::{is_memory_suspect, leave_heap_share, suspect_memory, trust_memory};
 pub use tables::{CpuTables, IST_SIZE, InterruptStack, InterruptStacks, kernel_code_selector};
 
 component::component! { start: start }

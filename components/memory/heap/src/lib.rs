@@ -9,6 +9,9 @@
 //! short is refused to ordinary tasks while `frames` still has a reserve, which unwinding and
 //! reporting use ([`with_reserve`]). Segments are mapped and unmapped outside the lock.
 //!
+//! While a fault is unwound, what is freed is first looked for among what is free: what the fault hit may
+//! have moved it, and not yet noted its new place.
+//!
 //! Lock order: the heap's lock is never held while memory is mapped or unmapped.
 //!
 //! Neighbours: `mappings` below, `alloc` above. Left out: who uses how much.
@@ -24,7 +27,7 @@ mod segments;
 
 use component::{Handover, StartError};
 
-pub use allocator::{Heap, HeapStatistics, allocated_size, statistics};
+pub use allocator::{Heap, HeapStatistics, allocated_size, freed_twice, statistics};
 pub use frames::with_reserve;
 
 component::component! { start: start }

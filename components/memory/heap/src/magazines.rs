@@ -92,6 +92,19 @@ impl Chain {
         unsafe { (*self.first).length }
     }
 
+    /// Whether `block` is in the chain.
+    pub(crate) fn contains(&self, block: NonNull<u8>) -> bool {
+        let mut rest = self.first;
+        for _ in 0..self.length() {
+            if ptr::eq(rest.cast(), block.as_ptr()) {
+                return true;
+            }
+            // SAFETY: blocks in a chain are free memory that only the chain uses, and its end is static.
+            rest = unsafe { (*rest).next };
+        }
+        false
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.length() == 0
@@ -157,12 +170,27 @@ fn here(_: &PreemptionGuard, class: Class) -> Option<&'static Magazines> {
     Some(unsafe { &*entry.cast() })
 }
 
-/// Gives this CPU its share, unless it has one or is in an interrupt handler.
+/// Whether `block` is among the free blocks that this CPU's share has.
+pub(crate) fn holds(class: Class, block: NonNull<u8>) -> bool {
+    let _here = PreemptionGuard::new();
+    let share = usize::try_from(cpu::local().id().0).ok();
+    let magazines = share
+        .and_then(|index| SHARES.get(index))
+        .and_then(|share| share.0.get(class.index()));
+    let Some(magazines) = magazines else {
+        return false;
+    };
+    // Before the CPU has joined, the slots lead nowhere.
+    magazines.capacity.load(Ordering::Relaxed) > 0
+        && (magazines.loaded.get().contains(block) || magazines.spare.get().contains(block))
+}
+
+/// Gives this CPU its share, unless it has one or is in an interrupt handler, or a fault is being unwound.
 pub(crate) fn join() {
     let _here = PreemptionGuard::new();
     let local = cpu::local();
     let has_one = local.heap.load(Ordering::Relaxed) != 0;
-    if has_one || local.interrupt_nesting.load(Ordering::Relaxed) != 0 {
+    if has_one || local.interrupt_nesting.load(Ordering::Relaxed) != 0 || cpu::is_memory_suspect() {
         return;
     }
     let index = usize::try_from(local.id().0).unwrap_or(usize::MAX);
@@ -170,6 +198,9 @@ pub(crate) fn join() {
         return;
     };
     for (magazines, class) in share.0.iter().zip(Class::all()) {
+        if magazines.capacity.load(Ordering::Relaxed) > 0 {
+            continue; // It had stepped aside.
+        }
         let capacity = class.magazine();
         magazines.capacity.store(capacity, Ordering::Relaxed);
         magazines.loaded.set(Chain::empty());
@@ -284,6 +315,27 @@ impl Depot {
         stack.length -= 1;
         block.length = class.magazine();
         Some(Chain { first })
+    }
+
+    /// Whether `block` is in one of its magazines.
+    pub(crate) fn contains(&self, class: Class, block: NonNull<u8>) -> bool {
+        let Some(stack) = self.classes.get(class.index()) else {
+            return false;
+        };
+        let mut magazine = stack.first;
+        for _ in 0..stack.length {
+            let mut rest = magazine;
+            for _ in 0..class.magazine() {
+                if ptr::eq(rest.cast(), block.as_ptr()) {
+                    return true;
+                }
+                // SAFETY: the blocks of a magazine in the depot are free memory that only the depot uses.
+                rest = unsafe { (*rest).next };
+            }
+            // SAFETY: as above; the first block has the address of the next magazine.
+            magazine = ptr::with_exposed_provenance_mut(unsafe { (*magazine).length });
+        }
+        false
     }
 
     /// Keeps a full magazine, unless there are enough of them or it is not full.

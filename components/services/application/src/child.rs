@@ -188,6 +188,7 @@ impl Child {
             return ExitCode::SUCCESS;
         };
         // `self` lives on while this waits: were the waiting task killed, it would kill the child.
+        handle.wait_through_faults();
         let result = handle.join();
         self.kill_on_drop = false;
         match result {

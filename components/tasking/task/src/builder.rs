@@ -284,6 +284,15 @@ impl JoinHandle {
         }
     }
 
+    /// Like [`JoinHandle::wait`], and goes on with it when a fault has hit the wait itself: for whoever the
+    /// task depends on. A safe point.
+    pub fn wait_through_faults(&self) {
+        while catch(&mut || self.wait()).is_err() {
+            // It has been reported. A kill is no fault.
+            safe_point();
+        }
+    }
+
     /// Puts the current task among those that wait, unless the end has come; whether it has not.
     fn enlist(&self) -> bool {
         let Some(me) = current() else { return false };

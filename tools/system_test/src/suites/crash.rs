@@ -66,7 +66,7 @@ fn crashes(options: &Options, kind: &str, reason: &str) -> Verdict {
 }
 
 /// The kinds, and what the message must say.
-const KINDS: [(&str, &str); 15] = [
+const KINDS: [(&str, &str); 16] = [
     ("panic", "panic"),
     ("div", "vector 0"),
     ("null", "vector 14"),
@@ -82,6 +82,7 @@ const KINDS: [(&str, &str); 15] = [
     ("drop", "provoked panic"),
     ("unwinder", "debug exception (vector 1"),
     ("double", "double fault (vector 8"),
+    ("moved", "vector 14"),
 ];
 
 /// A crash of each kind in turn, with the others' CPUs at work meanwhile.
