@@ -3,6 +3,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use application::println;
 use core::sync::atomic::{AtomicU64, Ordering};
+use task::JoinHandle;
 
 /// A way to use the system whose result is known.
 pub(crate) struct Workload {
@@ -69,16 +70,39 @@ const fn folded(count: u64) -> u64 {
     sum
 }
 
+/// A task that helps with a workload, and ends with it: one that hangs would keep the CPU busy for ever.
+struct Helper(Option<JoinHandle>);
+
+impl Helper {
+    fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> Option<Self> {
+        Some(Self(Some(task::spawn(name, body).ok()?)))
+    }
+
+    fn join(mut self) -> Option<()> {
+        self.0.as_ref()?.wait();
+        self.0.take()?.join().ok()
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        if let Some(helper) = &self.0 {
+            // Refused only when it has just ended.
+            let _ = task::kill(helper.id());
+        }
+    }
+}
+
 /// Spawns tasks one after the other, each of which computes something.
 fn spawn() -> Option<u64> {
     let mut sum = 0;
     for value in 0..SPAWNS {
         let cell = Arc::new(AtomicU64::new(0));
         let to = Arc::clone(&cell);
-        let child = task::spawn("workload child", move || {
+        let child = Helper::spawn("workload child", move || {
             to.store(value * value, Ordering::SeqCst);
         });
-        child.ok()?.join().ok()?;
+        child?.join()?;
         sum = fold(sum, cell.load(Ordering::SeqCst));
     }
     Some(sum)
@@ -100,14 +124,14 @@ type Channel = (channel::Sender<u64>, channel::Receiver<u64>);
 fn exchange(there: Channel, back: Channel, count: u64, ahead: u64) -> Option<u64> {
     let (question, questions) = there;
     let (answer, answers) = back;
-    let other = task::spawn("workload peer", move || {
+    let other = Helper::spawn("workload peer", move || {
         while let Ok(number) = questions.receive() {
             if answer.send(number * number).is_err() {
                 return;
             }
         }
     });
-    let other = other.ok()?;
+    let other = other?;
     let mut sum = 0;
     let mut asked = 0;
     for taken in 0..count {
@@ -118,7 +142,7 @@ fn exchange(there: Channel, back: Channel, count: u64, ahead: u64) -> Option<u64
         sum = fold(sum, answers.receive().ok()?);
     }
     drop(question);
-    other.join().ok()?;
+    other.join()?;
     Some(sum)
 }
 

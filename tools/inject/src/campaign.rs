@@ -65,7 +65,8 @@ impl Bench {
     fn boot() -> Result<Self, InjectError> {
         let mut guest = Guest::boot(&Artifacts::default())?;
         // Loads what the workloads use, so that it stays where it is.
-        let books = verdict::look(&mut guest, WORKLOADS.len()).map_err(InjectError::Unexpected)?;
+        let books = verdict::look(&mut guest, WORKLOADS.len())
+            .map_err(|wrong| InjectError::Unexpected(wrong.cause))?;
         let symbols = Symbols::of(&mut guest)?;
         Ok(Self {
             guest,

@@ -74,20 +74,41 @@ impl Books {
     }
 }
 
+/// What is wrong with a system that should be well.
+pub(crate) struct Wrong {
+    /// In a line.
+    pub(crate) cause: String,
+    /// What the console said.
+    text: String,
+}
+
 /// Runs all workloads in a system that should be well: what it has counted so far, or what is wrong.
-pub(crate) fn look(guest: &mut Guest, workloads: usize) -> Result<Books, String> {
-    if guest.type_command("workload --json").is_err() {
-        return Err("the machine has ended".into());
-    }
-    let text = match guest
-        .prompt_within_a_second()
-        .map_err(|error| error.to_string())?
-    {
-        Heard::Text(text) => text,
-        Heard::Nothing(text) => return Err(format!("hang afterwards: {}", last_line(&text))),
-        Heard::End(text) => return Err(format!("end afterwards: {}", last_line(&text))),
+pub(crate) fn look(guest: &mut Guest, workloads: usize) -> Result<Books, Wrong> {
+    let silent = |cause| Wrong {
+        cause,
+        text: String::new(),
     };
-    let found = documents(&text);
+    if guest.type_command("workload --json").is_err() {
+        return Err(silent("the machine has ended".into()));
+    }
+    let heard = guest
+        .prompt_within_a_second()
+        .map_err(|error| silent(error.to_string()))?;
+    let (text, end) = match heard {
+        Heard::Text(text) => (text, None),
+        Heard::Nothing(text) => (text, Some("hang")),
+        Heard::End(text) => (text, Some("end")),
+    };
+    let judged = match end {
+        None => well(&text, workloads),
+        Some(end) => Err(format!("{end} afterwards: {}", last_line(&text))),
+    };
+    judged.map_err(|cause| Wrong { cause, text })
+}
+
+/// What a system has counted that has printed `text` for all workloads, or what is wrong with it.
+fn well(text: &str, workloads: usize) -> Result<Books, String> {
+    let found = documents(text);
     let well = |it: &&Value| it["correct"] == true && it["attempts"] == 1;
     let right = found.iter().filter(well).count();
     if right != workloads {
@@ -95,10 +116,10 @@ pub(crate) fn look(guest: &mut Guest, workloads: usize) -> Result<Books, String>
         let name = wrong.and_then(|it| it["workload"].as_str()).unwrap_or("");
         return Err(format!(
             "afterwards {name} is not well: {}",
-            first_fault(&text)
+            first_fault(text)
         ));
     }
-    if !console_is_right(&text) {
+    if !console_is_right(text) {
         return Err("afterwards the console prints something else".into());
     }
     found
@@ -131,7 +152,10 @@ pub(crate) fn observe(
     let outcome = found.first().cloned().unwrap_or(Value::Null);
     let after = match look(guest, workloads) {
         Ok(books) => books,
-        Err(cause) => return Ok((lost(cause, &text), before)),
+        Err(wrong) => {
+            let text = format!("{text}\n--- afterwards:\n{}", wrong.text);
+            return Ok((lost(wrong.cause, &text), before));
+        }
     };
     let right =
         outcome["correct"] == true && (case.workload != "console" || console_is_right(&text));
