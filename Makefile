@@ -14,8 +14,9 @@ FILTER ?=
 N ?= 100
 SEED ?= 1
 KIND ?= all
+AIM ?=
 override CMD := $(value CMD)
-export MEM SMP BOOT ACCEL ICOUNT CMD C FILTER N SEED KIND NO_INSTALL
+export MEM SMP BOOT ACCEL ICOUNT CMD C FILTER N SEED KIND AIM NO_INSTALL
 
 SETUP := sh tools/setup.sh
 TOOLS := target/release
@@ -39,6 +40,7 @@ help: ## Show this help
 	@echo '  ICOUNT=1         guest time = instructions CMD="…"      run these commands and power off'
 	@echo '  C=name           component to push         FILTER=text  tests whose name contains text'
 	@echo '  N=100 SEED=1     faults to inject          KIND=all     or software, hardware, one kind'
+	@echo '  AIM=text         faults in functions whose path contains text'
 	@echo '  NO_INSTALL=1     name missing host packages instead of installing them'
 
 run: setup-run iso ## Boot it; the terminal is its console (Ctrl-A X leaves)

@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     /// What `kinds` are called together.
     pub(crate) name: String,
     pub(crate) kinds: Vec<Kind>,
+    /// What the path of a function that is hit contains.
+    pub(crate) aim: String,
 }
 
 /// What came of it.
@@ -165,7 +167,15 @@ pub(crate) fn run(
     mut progress: impl FnMut(&Run, f32),
 ) -> Result<Campaign, InjectError> {
     let mut bench = Bench::boot()?;
-    let profiles = bench.profiles()?;
+    let mut profiles = bench.profiles()?;
+    for (_, profile) in &mut profiles {
+        profile.aim(&bench.symbols, &plan.aim);
+    }
+    let hits = |kind: &Kind| {
+        let mut shares = profiles.iter().flat_map(|(_, it)| it.shares.values());
+        shares.any(|share| !share.moments(kind.class()).is_empty())
+    };
+    let kinds: Vec<Kind> = plan.kinds.iter().copied().filter(hits).collect();
     let mut campaign = Campaign {
         seed: plan.seed,
         name: plan.name.clone(),
@@ -178,8 +188,12 @@ pub(crate) fn run(
     for number in plan.first..plan.first.saturating_add(plan.count) {
         let mut attempt = 0;
         let run = loop {
-            let Some(case) = case::draw(plan.seed, number, attempt, &plan.kinds, &profiles) else {
-                return Err(InjectError::Unexpected("there is nothing to hit".into()));
+            let Some(case) = case::draw(plan.seed, number, attempt, &kinds, &profiles) else {
+                return Err(InjectError::Setting {
+                    name: "AIM",
+                    value: plan.aim.clone(),
+                    expected: "part of the path of a function that a workload executes".into(),
+                });
             };
             let mut bench = match spare.take() {
                 Some(bench) => bench,

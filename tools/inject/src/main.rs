@@ -95,6 +95,7 @@ fn plan() -> Result<Plan, InjectError> {
         seed: number("SEED", 1)?,
         name,
         kinds,
+        aim: setting("AIM").unwrap_or_default(),
     })
 }
 

@@ -75,6 +75,23 @@ pub(crate) struct Profile {
     pub(crate) steps: usize,
 }
 
+impl Profile {
+    /// Keeps the moments in functions whose path contains `aim`.
+    pub(crate) fn aim(&mut self, symbols: &Symbols, aim: &str) {
+        let hits = |moment: &Moment| {
+            symbols
+                .at(moment.address)
+                .is_some_and(|it| it.name.contains(aim))
+        };
+        for share in self.shares.values_mut() {
+            share
+                .moments
+                .values_mut()
+                .for_each(|moments| moments.retain(hits));
+        }
+    }
+}
+
 /// The code that was executed, decoded.
 #[derive(Default)]
 pub(crate) struct Code {

@@ -1,6 +1,9 @@
 //! The code that the hardware enters, and the way from there to a handler.
 
-use core::{arch::naked_asm, sync::atomic::Ordering};
+use core::{
+    arch::{asm, naked_asm},
+    sync::atomic::Ordering,
+};
 
 use handover::VirtualRange;
 
@@ -164,11 +167,21 @@ extern "C" fn place(entered: *mut TrapFrame) -> u64 {
     if !hooks::has_room(range, there) {
         return here;
     }
-    let size = size_of::<TrapFrame>() + FLOAT_STATE_SIZE;
+    const WORDS: usize = (size_of::<TrapFrame>() + FLOAT_STATE_SIZE) / size_of::<u64>();
+    // Without a call: the function for it may be what is damaged.
     // SAFETY: the source is what entry saved. The destination is mapped, lies below the interrupted
     // code's red zone, where nothing is in use, and is on another stack than the source: code on
-    // an interrupt stack is not interrupted by a vector of the same stack.
-    unsafe { core::ptr::copy_nonoverlapping(here as *const u8, there as *mut u8, size) };
+    // an interrupt stack is not interrupted by a vector of the same stack. Entry has cleared the
+    // direction flag.
+    unsafe {
+        asm!(
+            "rep movsq",
+            inout("rcx") WORDS => _,
+            inout("rsi") here => _,
+            inout("rdi") there => _,
+            options(nostack, preserves_flags),
+        );
+    }
     there
 }
 
