@@ -239,7 +239,11 @@ fn arrive(record: &mut Record, task: &Task) -> Failure {
     task.set_unwind_state(record.before.task);
     if record.before.interrupts_enabled {
         // Before anything preempts it: a task that is in a queue cannot be put in one.
-        task::settle();
+        if record.unsettled {
+            task::settle();
+        } else {
+            task::land();
+        }
     }
     cpu::set_preemption_depth(record.before.preemption_disabled);
     if record.before.interrupts_enabled {

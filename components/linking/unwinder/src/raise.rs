@@ -210,6 +210,7 @@ unsafe extern "C-unwind" fn unwind_pending(frame: *mut TrapFrame) -> ! {
 /// Leaves for a catch without running a drop.
 fn leap(record: &mut Record, from: u64, failure: Failure) -> ! {
     record.leaps += 1;
+    record.hold_scheduler();
     if record.leaps > 1 && own_stack_top().is_some() {
         record.trust_heap();
         give_up(failure);

@@ -84,7 +84,7 @@ pub use policies::{
 pub use policy::{Answer, Placed, Reason, SchedulingPolicy, rejected_answers};
 pub use priority::Priority;
 pub use queue::WaitList;
-pub use repair::{abandon, repair, requeue_lost, settle, settle_switch, wake_blocked};
+pub use repair::{abandon, land, repair, requeue_lost, settle, settle_switch, wake_blocked};
 pub use run_queue::{KeyedQueue, RunQueue};
 pub use runnable::Runnable;
 pub use schedule::{block, block_until, current, with_current, yield_now};

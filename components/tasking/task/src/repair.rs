@@ -122,6 +122,19 @@ pub fn settle() {
     }
 }
 
+/// As [`settle`], for an unwinding that has begun where interrupts were on, so that the scheduler was whole.
+pub fn land() {
+    let _off = InterruptsOff::new();
+    cpu::local().exception_depth.store(0, Ordering::Relaxed);
+    cpu::holds_no_lock();
+    cpu::leave_rendezvous();
+    with_current(|task| {
+        if task.timer_link.is_linked() {
+            timers::disarm(task);
+        }
+    });
+}
+
 /// The other half of a switch that a fault has cut short: the task that this CPU has left, if that is in no
 /// queue, and whether it had ended.
 fn take_left() -> Option<(Arc<Task>, bool)> {
@@ -145,7 +158,7 @@ static DUE: AtomicBool = AtomicBool::new(false);
 const ATTEMPTS: u32 = 100;
 
 /// How long the other CPUs may take to stand still for it: interrupts are off meanwhile.
-const SHORT_PATIENCE_NS: u64 = 10_000_000;
+const SHORT_PATIENCE_NS: u64 = 200_000_000;
 
 /// Makes the queues of the scheduler anew after a fault with interrupts off, which may have hit it half way:
 /// what each task's own state says is right, and whatever links tasks is not believed. All that are blocked
@@ -188,7 +201,8 @@ pub(crate) fn is_due() -> bool {
 /// Does what [`repair`] could not do; at a timer tick.
 #[inline]
 pub(crate) fn make_up() {
-    if is_due() {
+    // One CPU does it for all.
+    if is_due() && DUE.swap(false, Ordering::Relaxed) {
         repair();
     }
 }
