@@ -145,11 +145,6 @@ impl TimerQueue {
         cursor.insert_before(task);
     }
 
-    /// The first deadline.
-    pub(crate) fn first_ns(&self) -> Option<u64> {
-        self.list.front().get().map(Task::deadline_ns)
-    }
-
     /// Forgets all tasks without a look at them; the links of those that were in must be reset.
     pub(crate) fn forget_all(&mut self) {
         self.list.fast_clear();

@@ -38,11 +38,6 @@ pub(crate) fn disarm(task: &Task) {
     drop(removed);
 }
 
-/// When the next deadline comes, if there is one.
-pub(crate) fn next_ns() -> Option<u64> {
-    SLEEPERS.lock().first_ns()
-}
-
 /// Forgets all sleepers without a look at them; the links of those that were in must be reset.
 pub(crate) fn forget_all() {
     SLEEPERS.lock().forget_all();
