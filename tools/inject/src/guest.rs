@@ -3,19 +3,16 @@
 use crate::{clock::GuestClock, error::InjectError, gdb::Gdb};
 use runner::{
     Boot, Machine, RunnerError,
+    console::{Console, new_folder},
     machine::{Artifacts, Ports},
-    plain::Plain,
 };
 use serde_json::Value;
 use std::{
     fs,
-    io::{Read, Write},
-    path::{Path, PathBuf},
+    io::Write,
+    path::PathBuf,
     process::{Child, ChildStdin, Stdio},
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -46,24 +43,6 @@ pub(crate) struct Guest {
     position: usize,
 }
 
-#[derive(Default)]
-struct Console {
-    printed: Mutex<Printed>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Printed {
-    text: Vec<u8>,
-    ended: bool,
-}
-
-impl Console {
-    fn lock(&self) -> MutexGuard<'_, Printed> {
-        self.printed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// What a wait for a text on the console ended with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
@@ -78,7 +57,7 @@ pub(crate) enum Heard {
 impl Guest {
     /// Boots a system to its prompt; guest time is the number of executed instructions.
     pub(crate) fn boot(artifacts: &Artifacts) -> Result<Self, InjectError> {
-        let folder = new_folder()?;
+        let folder = new_folder("inject")?;
         let socket = folder.join("gdb.socket");
         let machine = Machine {
             artifacts: artifacts.clone(),
@@ -108,7 +87,7 @@ impl Guest {
         let console = Arc::new(Console::default());
         let shared = Arc::clone(&console);
         // It ends with QEMU's output.
-        drop(std::thread::spawn(move || read(&mut output, &shared)));
+        drop(std::thread::spawn(move || shared.follow(&mut output)));
         let connections = Gdb::connect(&socket)
             .and_then(|gdb| GuestClock::connect(&monitor).map(|clock| (gdb, clock)));
         let (mut gdb, clock) = match connections {
@@ -247,30 +226,4 @@ impl Drop for Guest {
 
 fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn read(output: &mut impl Read, console: &Console) {
-    let mut plain = Plain::default();
-    let mut buffer = [0; 4096];
-    loop {
-        let length = output.read(&mut buffer).unwrap_or(0);
-        let mut printed = console.lock();
-        if length == 0 {
-            printed.ended = true;
-            console.changed.notify_all();
-            return;
-        }
-        plain.read(buffer.get(..length).unwrap_or_default(), &mut printed.text);
-        console.changed.notify_all();
-    }
-}
-
-/// A new folder with a short name, because a socket's path has room for 108 bytes.
-fn new_folder() -> Result<PathBuf, RunnerError> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("inject-{}-{number}", std::process::id());
-    let path = Path::new(runner::machine::BUILD).join(name);
-    fs::create_dir_all(&path).map_err(RunnerError::io(format!("making {}", path.display())))?;
-    Ok(path)
 }

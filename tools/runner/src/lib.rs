@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accelerator;
+pub mod console;
 pub mod debug;
 pub mod error;
 pub mod firmware;

@@ -4,21 +4,18 @@ use crate::failure::{Failure, Verdict};
 use runner::{
     Machine, Outcome, RunnerError,
     accelerator::wait_at_most,
+    console::{Console, new_folder},
     machine::Ports,
     monitor::{Follower, Monitor},
-    plain::Plain,
 };
 use serde_json::Value;
 use std::{
     fs,
-    io::{Read, Write},
+    io::Write,
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -46,29 +43,10 @@ pub(crate) struct Guest {
     leads_group: bool,
 }
 
-/// What the console has printed.
-#[derive(Default)]
-struct Console {
-    printed: Mutex<Printed>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Printed {
-    text: Vec<u8>,
-    ended: bool,
-}
-
-impl Console {
-    fn lock(&self) -> MutexGuard<'_, Printed> {
-        self.printed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Guest {
     /// Starts `machine`; with `second_port` its second serial port is a socket in [`Guest::folder`].
     pub(crate) fn start(mut machine: Machine, second_port: bool) -> Result<Self, Failure> {
-        let folder = new_folder()?;
+        let folder = new_folder("test")?;
         if second_port && machine.ports == Ports::Console {
             machine.ports = Ports::Both(folder.join("push.socket"));
         }
@@ -99,7 +77,7 @@ impl Guest {
                 program: "the terminal's shell".into(),
                 source,
             })?;
-        let mut guest = Self::new(child, None, new_folder()?)?;
+        let mut guest = Self::new(child, None, new_folder("test")?)?;
         guest.leads_group = true;
         Ok(guest)
     }
@@ -110,7 +88,7 @@ impl Guest {
         };
         let console = Arc::new(Console::default());
         let shared = Arc::clone(&console);
-        let reader = Some(std::thread::spawn(move || read(&mut output, &shared)));
+        let reader = Some(std::thread::spawn(move || shared.follow(&mut output)));
         Ok(Self {
             child,
             input,
@@ -289,29 +267,4 @@ impl Drop for Guest {
         }
         drop(fs::remove_dir_all(&self.folder));
     }
-}
-
-fn read(output: &mut impl Read, console: &Console) {
-    let mut plain = Plain::default();
-    let mut buffer = [0; 4096];
-    loop {
-        let length = output.read(&mut buffer).unwrap_or(0);
-        let mut printed = console.lock();
-        if length == 0 {
-            printed.ended = true;
-            console.changed.notify_all();
-            return;
-        }
-        plain.read(buffer.get(..length).unwrap_or_default(), &mut printed.text);
-        console.changed.notify_all();
-    }
-}
-
-/// A new folder with a short name, because a socket's path has room for 108 bytes.
-fn new_folder() -> Result<PathBuf, RunnerError> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let path = PathBuf::from(format!("build/test-{}-{number}", std::process::id()));
-    fs::create_dir_all(&path).map_err(RunnerError::io(format!("making {}", path.display())))?;
-    Ok(path)
 }

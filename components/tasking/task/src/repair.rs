@@ -192,17 +192,11 @@ pub fn repair() {
     DUE.store(true, Ordering::Relaxed);
 }
 
-/// Whether there is something that [`repair`] could not do.
-#[inline]
-pub(crate) fn is_due() -> bool {
-    DUE.load(Ordering::Relaxed)
-}
-
 /// Does what [`repair`] could not do; at a timer tick.
 #[inline]
 pub(crate) fn make_up() {
     // One CPU does it for all.
-    if is_due() && DUE.swap(false, Ordering::Relaxed) {
+    if DUE.load(Ordering::Relaxed) && DUE.swap(false, Ordering::Relaxed) {
         repair();
     }
 }
