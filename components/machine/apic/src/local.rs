@@ -196,6 +196,9 @@ pub fn start_timer(timer: Timer, vector: Option<u8>, count: u32) {
     } else {
         0
     };
+    // While it has a count, a change of the mode takes effect at once, and with what is left of a short
+    // wait a periodic timer would interrupt all the time (and QEMU's do nothing else any more).
+    write(Register::InitialCount, 0);
     write(Register::Divide, BY_16);
     write(Register::Timer, mode | vector.map_or(MASKED, u32::from));
     write(Register::InitialCount, count);

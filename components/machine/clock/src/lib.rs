@@ -25,7 +25,7 @@ use spin::Once;
 
 pub use error::ClockError;
 pub use measure::MEASUREMENT_NS;
-pub use tick::{TICK_NS, register_tick, start_cpu, tick_count};
+pub use tick::{TICK_NS, register_tick, rest, resume, start_cpu, tick_count};
 pub use watchdog::{has_watchdog, is_stuck, start_watchdog};
 
 use measure::Rates;

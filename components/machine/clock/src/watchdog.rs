@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use apic::{ApicError, Message};
 use cpu::{CpuId, MAX_CPUS};
 
-use crate::reference;
+use crate::{reference, tick};
 
 /// The legacy interrupt of the interval timer's channel 0.
 const IRQ: u8 = 0;
@@ -76,8 +76,9 @@ pub fn is_stuck() -> bool {
     let Some(watched) = WATCHED.get(me.index()) else {
         return false;
     };
-    // Before its first tick it could not take one; while it is parked it must not.
-    if watched.ticks.load(Ordering::Relaxed) == 0 || cpu::is_parked() {
+    // Before its first tick it could not take one; while it is parked it must not; while it rests it need
+    // not.
+    if watched.ticks.load(Ordering::Relaxed) == 0 || cpu::is_parked() || tick::is_resting(me) {
         return false;
     }
     let patience = if cpu::alone() {
@@ -94,6 +95,9 @@ pub fn is_stuck() -> bool {
 
 fn pass_on() {
     for other in cpu::online_cpus().without(CpuId(0)).iter() {
+        if tick::is_resting(other) {
+            continue;
+        }
         let (Some(watched), Some(local)) = (WATCHED.get(other.index()), cpu::local_of(other))
         else {
             continue;
@@ -102,6 +106,13 @@ fn pass_on() {
         if watched.seen.swap(ticks, Ordering::Relaxed) == ticks {
             apic::send(local.apic_id(), Message::NonMaskable);
         }
+    }
+}
+
+/// The CPU that runs this has rested: what it did not tick meanwhile does not count.
+pub(crate) fn forget_misses() {
+    if let Some(watched) = WATCHED.get(cpu::current_cpu().index()) {
+        watched.since_tick.store(0, Ordering::Relaxed);
     }
 }
 

@@ -182,6 +182,11 @@ pub(crate) fn forget_strays() {
     core::mem::forget(core::mem::take(&mut *STRAYS.lock()));
 }
 
+/// Whether there are strays, which the next tick puts back in a queue.
+pub(crate) fn has_strays() -> bool {
+    STRAYED.load(Ordering::SeqCst)
+}
+
 /// Puts strays back in a queue; at a timer tick.
 #[inline]
 pub(crate) fn requeue_strays() {

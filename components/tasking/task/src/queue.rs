@@ -150,6 +150,11 @@ impl TimerQueue {
         self.list.fast_clear();
     }
 
+    /// The first deadline.
+    pub(crate) fn first_ns(&self) -> Option<u64> {
+        self.list.front().get().map(Task::deadline_ns)
+    }
+
     /// Takes out the first task whose deadline is not after `now_ns`.
     pub(crate) fn pop_due(&mut self, now_ns: u64) -> Option<Arc<Task>> {
         let mut cursor = self.list.front_mut();

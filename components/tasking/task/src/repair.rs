@@ -192,6 +192,11 @@ pub fn repair() {
     DUE.store(true, Ordering::Relaxed);
 }
 
+/// Whether the next tick has a repair to make up for.
+pub(crate) fn is_due() -> bool {
+    DUE.load(Ordering::Relaxed)
+}
+
 /// Does what [`repair`] could not do; at a timer tick.
 #[inline]
 pub(crate) fn make_up() {

@@ -249,6 +249,7 @@ fn note_idling(current: &Task, next: &Task) {
     let idles = next.kind == Kind::Idle;
     per_cpu::set_idling(idles);
     if !idles {
+        clock::resume();
         // Until it runs again; it is in no queue.
         current.mark(State::Blocked);
     }
@@ -379,6 +380,12 @@ pub(crate) fn idle() -> ! {
         while with_current(|idle| make_way(idle)).unwrap_or(false) && !cpu::alone() {}
         // Somebody may have been woken since, by another CPU or on the way here.
         if !cpu::local().reschedule.load(Ordering::Relaxed) {
+            frames::refill_spare();
+            if policy::has_strays() || repair::is_due() {
+                clock::resume();
+            } else {
+                clock::rest(timers::next_ns());
+            }
             cpu::wait_for_interrupt();
         }
         drop(off);

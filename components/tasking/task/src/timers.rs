@@ -43,6 +43,11 @@ pub(crate) fn forget_all() {
     SLEEPERS.lock().forget_all();
 }
 
+/// When the next deadline comes, if there is one.
+pub(crate) fn next_ns() -> Option<u64> {
+    SLEEPERS.lock().first_ns()
+}
+
 /// Unblocks all tasks whose deadline has come; in the timer's interrupt handler.
 pub(crate) fn wake_due() {
     let now_ns = clock::now_ns();
