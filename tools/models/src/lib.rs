@@ -14,6 +14,10 @@ mod atomic {
 }
 
 #[cfg(test)]
+#[path = "../../../components/machine/cpu/src/holder.rs"]
+mod holder;
+
+#[cfg(test)]
 #[path = "../../../components/tasking/wait_queue/src/wake_ups.rs"]
 pub mod wake_ups;
 

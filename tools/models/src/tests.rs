@@ -1,7 +1,8 @@
 //! The models.
 
 use crate::{
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+    holder::{self, Holder},
     permits::Permits,
     queue::Queue,
     words::{NOBODY, OwnerWord, RwWord},
@@ -99,6 +100,71 @@ fn a_lock_is_taken_over_once() {
             }
         });
         assert_eq!(shared.1.load(Ordering::SeqCst), 1);
+    });
+}
+
+/// The part of a CPU's name that is its number.
+const CPU: u32 = 0xFF;
+
+/// A lock as `cpu::IrqMutex` builds it.
+struct Named {
+    holder: Holder,
+    /// The name that the first CPU goes by. That of another one is its number.
+    first: AtomicU32,
+    inside: AtomicUsize,
+    taken_over: AtomicUsize,
+}
+
+impl Named {
+    fn name(&self, cpu: u32) -> u32 {
+        if cpu == 0 {
+            self.first.load(Ordering::SeqCst)
+        } else {
+            cpu
+        }
+    }
+
+    /// As `IrqMutex::lock`, and out again.
+    fn pass(&self, cpu: u32) {
+        while !self.holder.take(self.name(cpu)) {
+            let found = self.holder.get();
+            if found != holder::NOBODY
+                && self.name(found & CPU) != found
+                && self.holder.release_from(found)
+            {
+                self.taken_over.fetch_add(1, Ordering::SeqCst);
+            }
+            thread::yield_now();
+        }
+        assert_eq!(self.inside.fetch_add(1, Ordering::SeqCst), 0);
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+        self.holder.release();
+    }
+}
+
+/// A CPU that faults with a lock goes by another name from then on. Of those who want the lock one takes it
+/// from the name that is no more; from a CPU that holds it, nobody does.
+#[test]
+fn an_abandoned_lock_is_taken_over_once() {
+    at_random(|| {
+        let lock = Arc::new(Named {
+            holder: Holder::nobody(),
+            first: AtomicU32::new(0),
+            inside: AtomicUsize::new(0),
+            taken_over: AtomicUsize::new(0),
+        });
+        assert!(lock.holder.take(lock.name(0)));
+        let seen = Arc::clone(&lock);
+        threads(3, move |cpu| {
+            if cpu == 0 {
+                seen.first.store(CPU + 1, Ordering::SeqCst);
+            }
+            let cpu = u32::try_from(cpu).unwrap();
+            seen.pass(cpu);
+            seen.pass(cpu);
+        });
+        assert_eq!(lock.taken_over.load(Ordering::SeqCst), 1);
+        assert_eq!(lock.holder.get(), holder::NOBODY);
     });
 }
 

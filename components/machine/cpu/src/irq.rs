@@ -4,6 +4,7 @@ use core::{
     arch::asm,
     cell::UnsafeCell,
     fmt,
+    mem::ManuallyDrop,
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -15,12 +16,10 @@ use x86_64::{
 
 use crate::{
     CpuId,
+    holder::{Holder, NOBODY},
     local::{LOCK_CPU, lock_token},
     local_of, poll_requests,
 };
-
-/// `IrqMutex::holder` when nobody holds the lock.
-const NOBODY: u32 = u32::MAX;
 
 /// Whether this CPU takes maskable interrupts now.
 #[must_use]
@@ -123,9 +122,8 @@ pub fn abandoned_locks() -> u32 {
 /// interrupts off it does what other CPUs ask of this one.
 pub struct IrqMutex<T: ?Sized> {
     /// The name under which a CPU holds the lock, to tell a deadlock, and a lock that was abandoned,
-    /// from waiting; [`NOBODY`] when it is free. It is the lock itself, so that there is no moment at
-    /// which a fault could leave it taken and without a name.
-    holder: AtomicU32,
+    /// from waiting.
+    holder: Holder,
     value: UnsafeCell<T>,
 }
 
@@ -139,7 +137,7 @@ impl<T> IrqMutex<T> {
     /// A free lock around `value`.
     pub const fn new(value: T) -> Self {
         Self {
-            holder: AtomicU32::new(NOBODY),
+            holder: Holder::nobody(),
             value: UnsafeCell::new(value),
         }
     }
@@ -233,7 +231,7 @@ impl<T: ?Sized> IrqMutex<T> {
         if self.take() {
             Some(IrqGuard {
                 lock: self,
-                _interrupts: interrupts,
+                interrupts,
             })
         } else {
             None
@@ -243,22 +241,20 @@ impl<T: ?Sized> IrqMutex<T> {
     /// Takes the lock for this CPU if it is free; interrupts must be off.
     #[inline]
     fn take(&self) -> bool {
-        self.holder
-            .compare_exchange(NOBODY, lock_token(), Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
+        self.holder.take(lock_token())
     }
 
     /// Releases the lock; the caller's guard is not used any more.
     #[inline]
     fn release(&self) {
-        self.holder.store(NOBODY, Ordering::Release);
+        self.holder.release();
     }
 
     /// Waits until the lock looks free.
     #[cold]
     #[inline(never)]
     fn spin(&self) {
-        while self.holder.load(Ordering::Relaxed) != NOBODY {
+        while self.holder.get() != NOBODY {
             if self.take_from_nobody() {
                 return;
             }
@@ -270,16 +266,13 @@ impl<T: ?Sized> IrqMutex<T> {
     /// Releases the lock if it was abandoned; whether it was. The CPU that took it under its name holds
     /// none under that any more, so no guard is left that would be used or dropped.
     fn take_from_nobody(&self) -> bool {
-        let holder = self.holder.load(Ordering::Relaxed);
+        let holder = self.holder.get();
         let name = |cpu| Some(local_of(CpuId(cpu))?.lock_token.load(Ordering::Relaxed));
         if holder == NOBODY || name(holder & LOCK_CPU) == Some(holder) {
             return false;
         }
         // Only one of those who wait sees the word change.
-        let changed =
-            self.holder
-                .compare_exchange(holder, NOBODY, Ordering::AcqRel, Ordering::Relaxed);
-        if changed.is_err() {
+        if !self.holder.release_from(holder) {
             return false;
         }
         ABANDONED.fetch_add(1, Ordering::Relaxed);
@@ -293,7 +286,7 @@ impl<T: ?Sized> IrqMutex<T> {
     #[must_use]
     pub fn is_ours(&self) -> bool {
         let _off = InterruptsOff::new();
-        self.holder.load(Ordering::Relaxed) == lock_token()
+        self.holder.get() == lock_token()
     }
 
     #[track_caller]
@@ -328,7 +321,27 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for IrqMutex<T> {
 pub struct IrqGuard<'a, T: ?Sized> {
     lock: &'a IrqMutex<T>,
     /// Dropped after the lock has been released.
-    _interrupts: InterruptsOff,
+    interrupts: InterruptsOff,
+}
+
+impl<T: ?Sized> IrqGuard<'_, T> {
+    /// Whether interrupts were on before the lock was taken.
+    #[must_use]
+    #[inline]
+    pub fn were_enabled(guard: &Self) -> bool {
+        guard.interrupts.were_enabled()
+    }
+
+    /// Releases the lock, and leaves interrupts off.
+    #[inline]
+    pub fn unlock(guard: Self) -> InterruptsOff {
+        let guard = ManuallyDrop::new(guard);
+        guard.lock.release();
+        InterruptsOff {
+            before: guard.interrupts.before,
+            not_send: core::marker::PhantomData,
+        }
+    }
 }
 
 impl<T: ?Sized> Deref for IrqGuard<'_, T> {

@@ -20,8 +20,14 @@
 //! interrupts between CPUs; `task` owns `Local::current_task`; `smp` starts further CPUs.
 #![cfg_attr(not(test), no_std)]
 
+/// What `holder` is made of; the model of it has another one.
+mod atomic {
+    pub(crate) use core::sync::atomic::{AtomicU32, Ordering};
+}
+
 mod emergency;
 mod flush;
+mod holder;
 mod irq;
 mod local;
 mod online;
