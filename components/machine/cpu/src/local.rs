@@ -49,12 +49,12 @@ impl fmt::Display for CpuId {
 pub struct Local {
     /// Address of this block, read through GS.
     this: AtomicPtr<Local>,
-    /// The CPU.
-    id: AtomicU32,
     /// While not 0, the running task is not preempted.
     preemption_disabled: AtomicU32,
     /// 1 while a device's interrupt is being handled, else 0.
     pub interrupt_nesting: AtomicU32,
+    /// The CPU.
+    id: AtomicU32,
     /// Set by whoever wants the next chance of preemption to be taken.
     pub reschedule: AtomicBool,
     /// The running task, as a number that only `task` understands; 0 before there are tasks.
@@ -114,9 +114,9 @@ impl Local {
     pub(crate) const fn new() -> Self {
         Self {
             this: AtomicPtr::new(core::ptr::null_mut()),
-            id: AtomicU32::new(0),
             preemption_disabled: AtomicU32::new(0),
             interrupt_nesting: AtomicU32::new(0),
+            id: AtomicU32::new(0),
             reschedule: AtomicBool::new(false),
             current_task: AtomicUsize::new(0),
             leaving_task: AtomicUsize::new(0),
@@ -275,6 +275,26 @@ pub fn interrupt_nesting() -> u32 {
 #[must_use]
 pub fn preemption_depth() -> u32 {
     own_u32!(preemption_disabled)
+}
+
+/// Whether no guard keeps the running task from being preempted, and no interrupt handler is active.
+#[inline]
+pub(crate) fn nothing_forbids_preemption() -> bool {
+    const {
+        assert!(offset_of!(Local, interrupt_nesting) == PREEMPTION_OFFSET + 4);
+    }
+    let both: u64;
+    // SAFETY: GS points to this CPU's block, and the offset is that of two 32-bit counters in it, one
+    // after the other.
+    unsafe {
+        asm!(
+            "mov {0}, gs:[{1}]",
+            out(reg) both,
+            const PREEMPTION_OFFSET,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    both == 0
 }
 
 /// Sets how many guards keep the running task from being preempted: for whoever gives the CPU to

@@ -2,10 +2,7 @@
 
 use core::{arch::asm, marker::PhantomData};
 
-use crate::{
-    interrupt_nesting,
-    local::{PREEMPTION_OFFSET, preemption_depth},
-};
+use crate::local::{PREEMPTION_OFFSET, nothing_forbids_preemption};
 
 /// While this value lives, the running task is not preempted, and so stays on its CPU.
 #[must_use]
@@ -50,5 +47,5 @@ impl Drop for PreemptionGuard {
 #[must_use]
 #[inline]
 pub fn preemption_enabled() -> bool {
-    preemption_depth() == 0 && interrupt_nesting() == 0
+    nothing_forbids_preemption()
 }

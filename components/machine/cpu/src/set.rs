@@ -9,6 +9,9 @@ use crate::CpuId;
 pub struct CpuSet(u64);
 
 impl CpuSet {
+    /// None.
+    pub const EMPTY: Self = Self(0);
+
     /// Every CPU that there can be.
     pub const ALL: Self = Self(u64::MAX);
 

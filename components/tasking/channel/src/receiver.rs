@@ -1,6 +1,9 @@
 //! The side that receives.
 
-use crate::{Closed, ReceiveFuture, TryReceiveError, shared::Shared};
+use crate::{
+    Closed, ReceiveFuture, TryReceiveError,
+    shared::{Locked, Shared},
+};
 use alloc::sync::Arc;
 use core::{fmt, sync::atomic::Ordering, time::Duration};
 use task::Kicked;
@@ -22,7 +25,26 @@ impl<T> Receiver<T> {
     /// When the channel is closed and empty.
     #[inline]
     pub fn receive(&self) -> Result<T, Closed> {
-        task::restart(|| self.receive_kickable())
+        let state = match task::is_killed() {
+            true => None,
+            false => match self.shared.receive_quickly() {
+                Ok(value) => return Ok(value),
+                Err(state) => state,
+            },
+        };
+        self.receive_slowly(state)
+    }
+
+    #[inline(never)]
+    fn receive_slowly(&self, state: Option<Locked<'_, T>>) -> Result<T, Closed> {
+        let mut state = state;
+        task::restart(|| {
+            let state = state.take();
+            if state.is_none() {
+                task::safe_point();
+            }
+            Ok(self.shared.receive(state, None)?.map_err(|_| Closed))
+        })
     }
 
     /// As [`Receiver::receive`].
@@ -33,7 +55,7 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn receive_kickable(&self) -> Result<Result<T, Closed>, Kicked> {
         task::safe_point();
-        Ok(self.shared.receive(None)?.map_err(|_| Closed))
+        Ok(self.shared.receive(None, None)?.map_err(|_| Closed))
     }
 
     /// Receives the next value, waiting for `timeout` at most. A safe point.
@@ -44,7 +66,7 @@ impl<T> Receiver<T> {
     pub fn receive_timeout(&self, timeout: Duration) -> Result<T, TryReceiveError> {
         let deadline_ns = wait_queue::deadline_ns(timeout);
         task::safe_point();
-        task::restart(|| self.shared.receive(Some(deadline_ns)))
+        task::restart(|| self.shared.receive(None, Some(deadline_ns)))
     }
 
     /// Receives the next value if there is one. May be called in an interrupt handler.

@@ -21,18 +21,20 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// Gives the value back when the channel is closed.
-    #[inline]
+    #[inline(always)] // The way without a wait is short.
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        task::safe_point();
-        match self.shared.try_send(value) {
+        if task::is_killed() {
+            return self.send_slowly(value);
+        }
+        match self.shared.send_quickly(value) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Closed(value)) => Err(SendError(value)),
-            Err(TrySendError::Full(value)) => self.send_slowly(value),
+            Err(value) => self.send_slowly(value),
         }
     }
 
     #[inline(never)]
     fn send_slowly(&self, value: T) -> Result<(), SendError<T>> {
+        task::safe_point();
         let mut value = Some(value);
         match (task::restart(|| self.send_kickable(&mut value)), value) {
             (Err(Closed), Some(value)) => Err(SendError(value)),

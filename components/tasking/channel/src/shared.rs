@@ -6,7 +6,7 @@ use crate::{
 };
 use alloc::sync::Arc;
 use core::{mem, sync::atomic::AtomicUsize};
-use cpu::IrqMutex;
+use cpu::{IrqGuard, IrqMutex};
 use task::{Kicked, Task, Waiter};
 use wait_queue::Chosen;
 
@@ -15,6 +15,9 @@ pub(crate) struct Shared<T> {
     pub(crate) senders: AtomicUsize,
     pub(crate) receivers: AtomicUsize,
 }
+
+/// What a channel holds, locked.
+pub(crate) type Locked<'a, T> = IrqGuard<'a, State<T>>;
 
 /// How a wait ended.
 enum Waited {
@@ -63,6 +66,24 @@ impl<T> Shared<T> {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.state.lock().is_closed()
+    }
+
+    /// Sends `value`, if that is done in a few steps and without a wait; gives it back if not.
+    #[inline(always)]
+    pub(crate) fn send_quickly(&self, value: T) -> Result<(), T> {
+        let Some(mut state) = self.state.try_lock() else {
+            return Err(value);
+        };
+        state.put_quickly(value)?;
+        if let Some(receiver) = state.receivers.pop_first() {
+            drop(state);
+            receiver.wake();
+        } else if !state.receivers.is_empty() {
+            let receiver = state.receivers.pop();
+            drop(state);
+            wake(receiver);
+        }
+        Ok(())
     }
 
     #[inline]
@@ -117,15 +138,29 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Receives the next value, waiting for it; `None` when it did not come in time.
-    #[inline]
+    /// Receives the next value, if that is done in a few steps; else what it has locked already, if it
+    /// has, for [`Shared::receive`].
+    #[inline(always)]
+    pub(crate) fn receive_quickly(&self) -> Result<T, Option<Locked<'_, T>>> {
+        let Some(mut state) = self.state.try_lock() else {
+            return Err(None);
+        };
+        state.take_quickly().ok_or(Some(state))
+    }
+
+    /// Receives the next value, waiting for it, until `deadline_ns` at most.
     pub(crate) fn receive(
         &self,
+        state: Option<Locked<'_, T>>,
         deadline_ns: Option<u64>,
     ) -> Result<Result<T, TryReceiveError>, Kicked> {
+        let mut state = state.unwrap_or_else(|| self.state.lock());
         let waited = task::with_current(|me| {
             loop {
-                let mut state = self.state.lock();
+                if let Some(value) = state.take_quickly() {
+                    state.receivers.remove_task(me);
+                    return Ok(Ok(value));
+                }
                 if let Some(taken) = state.take() {
                     state.receivers.remove_task(me);
                     drop(state);
@@ -136,11 +171,10 @@ impl<T> Shared<T> {
                     return Ok(Err(TryReceiveError::Closed));
                 }
                 let sender = state.expect_value(me);
-                drop(state);
-                wake(sender);
-                if let Waited::Late = self.wait(Side::Receive, me, deadline_ns)? {
+                if let Waited::Late = self.wait(state, sender, Side::Receive, me, deadline_ns)? {
                     return Ok(self.try_receive());
                 }
+                state = self.state.lock();
             }
         });
         // Before there are tasks only an interrupt handler can send.
@@ -181,8 +215,7 @@ impl<T> Shared<T> {
                     return Ok(());
                 }
                 state.senders.push_task(me);
-                drop(state);
-                self.wait(Side::Send, me, None)?;
+                self.wait(state, None, Side::Send, me, None)?;
                 self.state.lock().senders.remove_task(me);
                 Ok(())
             });
@@ -265,17 +298,36 @@ impl<T> Shared<T> {
         self.state.lock().meets()
     }
 
-    /// Blocks the current task, which is in a queue, until it is chosen.
+    /// Blocks the current task, which is in a queue under the lock that `state` is, until it is chosen;
+    /// `other` is woken before.
     #[inline(always)] // On the way of every message between two tasks.
-    fn wait(&self, side: Side, me: &Arc<Task>, deadline_ns: Option<u64>) -> Result<Waited, Kicked> {
+    fn wait(
+        &self,
+        state: Locked<'_, T>,
+        other: Option<Chosen>,
+        side: Side,
+        me: &Arc<Task>,
+        deadline_ns: Option<u64>,
+    ) -> Result<Waited, Kicked> {
+        let may_block = IrqGuard::were_enabled(&state);
+        // Nothing comes between the queue and the block.
+        let off = IrqGuard::unlock(state);
         let queued = Queued {
             shared: self,
             side,
             me,
         };
-        wait_queue::check_may_block();
-        if !me.must_leave() {
+        if !may_block {
+            wait_queue::check_may_block();
+        }
+        wake(other);
+        if me.must_leave() {
+            drop(off);
+        } else if deadline_ns.is_some() {
+            drop(off);
             task::block_until(deadline_ns);
+        } else {
+            task::block_within(off);
         }
         if me.must_leave() {
             task::safe_point();

@@ -15,6 +15,9 @@ pub(crate) struct State<T> {
     /// Offers made so far.
     offered: u64,
     closed: bool,
+    /// How many values there may be for another one to be put in with nothing else to be looked at: the
+    /// limit, or what there is memory for, if that is less; 0 once the channel is closed.
+    open: usize,
     /// Those who wait for room, or in a rendezvous channel for somebody who receives.
     pub(crate) senders: Waiters,
     /// Those who wait for a value.
@@ -39,8 +42,10 @@ impl<T> State<T> {
     /// No values, with memory for `room`, and of which `limit` may wait.
     pub(crate) fn new(limit: usize, room: usize) -> Self {
         let meets = limit == 0;
+        let values = VecDeque::with_capacity(room);
         Self {
-            values: VecDeque::with_capacity(room),
+            open: limit.min(values.capacity()),
+            values,
             limit,
             offers: VecDeque::with_capacity(if meets { room } else { 0 }),
             offered: 0,
@@ -61,6 +66,7 @@ impl<T> State<T> {
 
     pub(crate) const fn close(&mut self) {
         self.closed = true;
+        self.open = 0;
     }
 
     /// How many values can be in it without more memory.
@@ -95,6 +101,9 @@ impl<T> State<T> {
             larger.offers.append(&mut self.offers);
             core::mem::swap(&mut self.values, &mut larger.values);
             core::mem::swap(&mut self.offers, &mut larger.offers);
+            if !self.closed {
+                self.open = self.limit.min(self.values.capacity());
+            }
         }
         larger
     }
@@ -121,6 +130,27 @@ impl<T> State<T> {
                 Ok(Some(receiver))
             }
             None => Err(TrySendError::Full(value)),
+        }
+    }
+
+    /// Puts a value in if nothing else is to be looked at; gives it back if there is.
+    #[inline(always)]
+    pub(crate) fn put_quickly(&mut self, value: T) -> Result<(), T> {
+        if self.values.len() < self.open {
+            self.values.push_back(value);
+            Ok(())
+        } else {
+            Err(value)
+        }
+    }
+
+    /// Takes out the first value, if nobody waits for that.
+    #[inline(always)]
+    pub(crate) fn take_quickly(&mut self) -> Option<T> {
+        if self.values.is_empty() || self.meets() || !self.senders.is_empty() {
+            None
+        } else {
+            self.values.pop_front()
         }
     }
 
@@ -167,6 +197,7 @@ impl<T> State<T> {
         if self.meets() {
             VecDeque::new()
         } else {
+            self.open = 0; // What is left has no memory.
             core::mem::take(&mut self.values)
         }
     }

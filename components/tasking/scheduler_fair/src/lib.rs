@@ -24,7 +24,7 @@ mod queue;
 use component::{Handover, StartError};
 use cpu::CpuId;
 use queue::Queue;
-use task::{Answer, CpuQueues, Placed, Reason, Runnable, SchedulingPolicy, Task};
+use task::{Answer, CpuQueues, Placed, Reason, Runnable, SchedulingPolicy, Task, Woken};
 
 component::component! { start: start, stop: stop }
 
@@ -51,6 +51,30 @@ struct Fair {
 }
 
 impl Fair {
+    #[inline(never)]
+    fn pick_slowly(&self, cpu: CpuId, left: Option<&Task>) -> Option<Runnable> {
+        let mut queue = self.queues.lock(cpu);
+        if let Some(task) = left {
+            queue.forget(task);
+        }
+        queue.pop_best()
+    }
+
+    #[inline(never)]
+    fn wake_slowly(&self, cpu: CpuId, running: Runnable, woken: Runnable) -> Woken {
+        let placed = self.enqueue(cpu, woken, Reason::Woken);
+        if placed.preempts && placed.cpu == cpu {
+            self.exchange_slowly_for_woken(cpu, running)
+        } else {
+            Woken::elsewhere(cpu, Some(running), placed)
+        }
+    }
+
+    #[inline(never)]
+    fn exchange_slowly_for_woken(&self, cpu: CpuId, running: Runnable) -> Woken {
+        Woken::here(self.exchange_slowly(cpu, running, Reason::Preempted))
+    }
+
     #[cold]
     #[inline(never)]
     fn exchange_slowly(&self, cpu: CpuId, running: Runnable, reason: Reason) -> Option<Runnable> {
@@ -86,12 +110,30 @@ impl SchedulingPolicy for Fair {
         self.exchange_slowly(cpu, running, reason)
     }
 
-    fn pick(&self, cpu: CpuId, left: Option<&Task>) -> Option<Runnable> {
-        let mut queue = self.queues.lock(cpu);
-        if let Some(task) = left {
-            queue.forget(task);
+    fn wake(&self, cpu: CpuId, running: Runnable, woken: Runnable) -> Woken {
+        if cpu::alone()
+            && let Some(mut queue) = self.queues.try_lock(cpu)
+            && queue.is_simple(&running, &woken)
+        {
+            return match queue.exchange_for_woken(running, woken) {
+                Ok(next) => Woken::here(Some(next)),
+                Err(running) => {
+                    drop(queue);
+                    self.exchange_slowly_for_woken(cpu, running)
+                }
+            };
         }
-        queue.pop_best()
+        self.wake_slowly(cpu, running, woken)
+    }
+
+    fn pick(&self, cpu: CpuId, left: Option<&Task>) -> Option<Runnable> {
+        if let Some(left) = left
+            && let Some(mut queue) = self.queues.try_lock(cpu)
+            && let Some(next) = queue.pop_only(left)
+        {
+            return Some(next);
+        }
+        self.pick_slowly(cpu, left)
     }
 
     fn steal(&self, cpu: CpuId) -> Option<Runnable> {

@@ -18,6 +18,9 @@ const CHARGED: usize = 3;
 /// Where virtual time begins: so far from 0 that nothing is ever before 0.
 const BEGIN: u64 = 1 << 48;
 
+/// Slices that a task which comes may be ahead of the virtual time.
+const MOST_AHEAD: i64 = 64;
+
 /// Grains in a slice.
 const GRAINS: u64 = 64;
 /// Graces in a slice.
@@ -46,6 +49,8 @@ pub(crate) struct Queue {
     length: usize,
     /// How long a task of normal weight runs for each of its deadlines.
     slice: u64,
+    /// The most that a task which comes may be ahead of the virtual time.
+    farthest: i64,
     /// The time that is charged at once.
     grain: u64,
     /// By how much a task may be ahead of its share and still be eligible.
@@ -87,6 +92,7 @@ pub(crate) fn slice_is_over(task: &Task, ran: u64) -> bool {
 }
 
 /// Gives the task a deadline for another slice.
+#[inline]
 fn renew(task: &Task, slice: u64) {
     let due = task.policy_word(START).wrapping_add(scaled(task, slice));
     task.set_policy_word(DEADLINE, due);
@@ -103,6 +109,7 @@ impl Queue {
     /// Says how long a slice is.
     pub(crate) fn set_slice(&mut self, slice: u64) {
         self.slice = slice;
+        self.farthest = slice.cast_signed().saturating_mul(MOST_AHEAD);
         self.grain = slice / GRAINS;
         self.grace = slice / GRACES;
         self.set_now(self.now);
@@ -151,26 +158,29 @@ impl Queue {
     }
 
     /// The other way: for a task that comes.
+    #[inline]
     pub(crate) fn adopt(&mut self, task: &Task) {
-        let slice = self.slice;
         let distance = task.policy_word(START).cast_signed();
-        let most = slice.cast_signed();
         // Nobody saves up more than a slice, and what anybody can be ahead is limited, too: the virtual
         // time of a CPU may stand still while nothing runs there.
-        let distance = distance.clamp(-most, most.saturating_mul(64));
+        let distance = distance
+            .max(self.slice.cast_signed().wrapping_neg())
+            .min(self.farthest);
         let start = self.now.wrapping_add_signed(distance);
         task.set_policy_word(START, start);
-        renew(task, slice);
+        renew(task, self.slice);
         self.count_in(task);
     }
 
+    #[inline]
     fn count_in(&mut self, task: &Task) {
         let weight = u64::from(task.weight());
         task.set_policy_word(WEIGHT, weight);
-        self.weight += weight;
+        self.weight = self.weight.wrapping_add(weight);
         self.pace = 0;
     }
 
+    #[inline]
     fn count_out(&mut self, task: &Task) {
         let start = task.policy_word(START).wrapping_sub(self.now);
         task.set_policy_word(START, start);
@@ -244,6 +254,65 @@ impl Queue {
         let next = self.ready.replace_only(running, |it| postpone(it, slice))?;
         self.running = next.policy_word(DEADLINE);
         Ok(next)
+    }
+
+    /// Takes out the only task that waits, after `left` has gone, with little to be done: nothing is to be
+    /// charged. `None`, and nothing has changed, when that is not the case.
+    #[inline(always)]
+    pub(crate) fn pop_only(&mut self, left: &Task) -> Option<Runnable> {
+        if !self.early.is_empty() || uncharged(left) >= self.grain || left.policy_word(WEIGHT) == 0
+        {
+            return None;
+        }
+        let next = self.ready.pop_only()?;
+        self.length = 0;
+        self.count_out(left);
+        // There is no other whose turn could come first, so this one's has.
+        if next.policy_word(START) > self.eligible {
+            self.set_now(next.policy_word(START));
+        }
+        self.running = next.policy_word(DEADLINE);
+        Some(next)
+    }
+
+    /// Whether [`Queue::exchange_for_woken`] has little to do: nothing is to be charged, and nobody to be
+    /// sorted.
+    #[inline(always)]
+    pub(crate) fn is_simple(&self, running: &Task, woken: &Task) -> bool {
+        self.early.is_empty()
+            && uncharged(running) < self.grain
+            && running.policy_word(START) < running.policy_word(DEADLINE)
+            && woken.policy_word(WEIGHT) == 0
+    }
+
+    /// Takes `woken` in, and gives it up again in the place of `running` if it should run before that and
+    /// before all that wait; else `running`.
+    ///
+    /// # Errors
+    ///
+    /// Gives `running` back if it is to be exchanged for the best task that waits, which is another one.
+    #[inline(always)]
+    pub(crate) fn exchange_for_woken(
+        &mut self,
+        running: Runnable,
+        woken: Runnable,
+    ) -> Result<Runnable, Runnable> {
+        self.adopt(&woken);
+        self.length = self.length.wrapping_add(1);
+        let due = woken.policy_word(DEADLINE);
+        // As in `push_new`: the time of the running one since it was charged is not counted.
+        if due >= self.running {
+            self.ready.push(woken);
+            return Ok(running);
+        }
+        let is_before = |first: &Task| first.policy_word(DEADLINE) <= due;
+        if woken.policy_word(START) > self.eligible || self.ready.first().is_some_and(is_before) {
+            self.ready.push(woken);
+            return Err(running);
+        }
+        self.ready.push(running);
+        self.running = due;
+        Ok(woken)
     }
 
     /// As [`Queue::take_best`], when one task less waits afterwards.
@@ -324,6 +393,7 @@ impl CpuQueue for Queue {
         running: u64::MAX,
         length: 0,
         slice: 1,
+        farthest: 0,
         grain: 0,
         grace: 0,
         eligible: BEGIN,

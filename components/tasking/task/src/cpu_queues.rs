@@ -2,7 +2,7 @@
 
 use crate::{Reason, Runnable, Task, per_cpu};
 use core::sync::atomic::{AtomicUsize, Ordering};
-use cpu::{BareGuard, CpuId, IrqGuard, IrqMutex, MAX_CPUS};
+use cpu::{BareGuard, CpuId, IrqMutex, MAX_CPUS};
 
 /// The tasks that wait for one CPU, in the order of a policy.
 pub trait CpuQueue: Send {
@@ -39,7 +39,7 @@ struct Share<Q> {
 
 /// The right to use a CPU's queue.
 pub struct QueueGuard<'a, Q: CpuQueue> {
-    queue: IrqGuard<'a, Q>,
+    queue: BareGuard<'a, Q>,
     waiting: &'a AtomicUsize,
 }
 
@@ -88,31 +88,41 @@ impl<Q: CpuQueue> CpuQueues<Q> {
             .unwrap_or(&self.shares[0])
     }
 
-    /// The queue of `cpu`.
+    /// The queue of `cpu`. Interrupts must be off, as they are in all methods of a policy.
     #[inline]
     pub fn lock(&self, cpu: CpuId) -> QueueGuard<'_, Q> {
         let share = self.share(cpu);
         QueueGuard {
-            queue: share.queue.lock(),
+            queue: share.queue.lock_bare(),
             waiting: &share.waiting,
         }
     }
 
-    /// The queue of `cpu`, for a change that leaves the number of its tasks as it is.
-    /// Interrupts must be off.
+    /// As [`CpuQueues::lock`], unless another CPU has the lock: for a path that is to be without any
+    /// call.
+    #[inline(always)]
+    pub fn try_lock(&self, cpu: CpuId) -> Option<QueueGuard<'_, Q>> {
+        let share = self.share(cpu);
+        let queue = share.queue.try_lock_bare()?;
+        Some(QueueGuard {
+            queue,
+            waiting: &share.waiting,
+        })
+    }
+
+    /// As [`CpuQueues::lock`], for a change that leaves the number of the tasks as it is.
     #[inline]
     pub fn lock_bare(&self, cpu: CpuId) -> BareGuard<'_, Q> {
         self.share(cpu).queue.lock_bare()
     }
 
-    /// As [`CpuQueues::lock_bare`], unless another CPU has the lock: for a path that is to be without
-    /// any call.
+    /// As [`CpuQueues::lock_bare`] and [`CpuQueues::try_lock`].
     #[inline(always)]
     pub fn try_lock_bare(&self, cpu: CpuId) -> Option<BareGuard<'_, Q>> {
         self.share(cpu).queue.try_lock_bare()
     }
 
-    /// Does something to each queue.
+    /// Does something to each queue, whether interrupts are on or off.
     pub fn for_each(&self, operation: impl Fn(&mut Q)) {
         for share in &self.shares {
             operation(&mut share.queue.lock());
@@ -129,10 +139,17 @@ impl<Q: CpuQueue> CpuQueues<Q> {
     /// The CPU that is to run `task`: the one that it ran on if that idles, else one that does, else
     /// the one for which the fewest wait. One that moved stays where it was, if it may.
     #[must_use]
+    #[inline]
     pub fn place(&self, cpu: CpuId, task: &Task, reason: Reason) -> CpuId {
         if cpu::alone() {
-            return cpu;
+            cpu
+        } else {
+            self.place_among(cpu, task, reason)
         }
+    }
+
+    #[inline(never)]
+    fn place_among(&self, cpu: CpuId, task: &Task, reason: Reason) -> CpuId {
         let allowed = task.allowed_cpus();
         let before = match reason {
             Reason::Woken => task.cpu(),

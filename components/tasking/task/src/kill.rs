@@ -86,10 +86,17 @@ pub fn killed() -> bool {
     with_current(|task| due(task)).unwrap_or(false)
 }
 
+/// Whether the current task has been killed, and a safe point may unwind it.
+#[must_use]
+#[inline]
+pub fn is_killed() -> bool {
+    with_current(|task| task.is_killed()).unwrap_or(false)
+}
+
 /// A point where the current task may be unwound: does not return if the task was killed.
 #[inline]
 pub fn safe_point() {
-    if with_current(|task| task.is_killed()).unwrap_or(false) {
+    if is_killed() {
         end_if_due();
     }
 }

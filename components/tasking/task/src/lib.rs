@@ -74,20 +74,20 @@ pub use hooks::{
     register_unwinder, unwind,
 };
 pub use info::{TaskInfo, find, is_alive, tasks};
-pub use kill::{KillDeferral, KillError, kill, killed, safe_point};
+pub use kill::{KillDeferral, KillError, is_killed, kill, killed, safe_point};
 pub use locks::LockRank;
 pub use name::TaskName;
 pub use per_cpu::idle_cpus;
 pub use policies::{
     PolicyError, PolicyInfo, policies, register_policy, takeovers, unregister_policy,
 };
-pub use policy::{Answer, Placed, Reason, SchedulingPolicy, rejected_answers};
+pub use policy::{Answer, Placed, Reason, SchedulingPolicy, Woken, rejected_answers};
 pub use priority::Priority;
 pub use queue::WaitList;
 pub use repair::{abandon, land, repair, requeue_lost, settle, settle_switch, wake_blocked};
 pub use run_queue::{KeyedQueue, RunQueue};
 pub use runnable::Runnable;
-pub use schedule::{block, block_until, current, with_current, yield_now};
+pub use schedule::{block, block_until, block_within, current, with_current, yield_now};
 pub use streams::{NullStreams, StreamError, Streams, streams};
 pub use supervision::{Restart, Supervised, supervised};
 pub use task::{INVERSE_WEIGHT_SHIFT, POLICY_WORDS, State, Task, TaskId, UnwindState};

@@ -2,7 +2,7 @@
 
 use crate::{RunQueue, Runnable, Task, per_cpu, policies, schedule};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use cpu::{CpuId, IrqMutex};
+use cpu::{CpuId, CpuSet, IrqMutex};
 
 /// Decides which runnable task a CPU runs next.
 ///
@@ -27,6 +27,19 @@ pub trait SchedulingPolicy: Send + Sync {
     /// which may be the same. With `None` the CPU idles. The reason is [`Reason::Yielded`] or
     /// [`Reason::Preempted`].
     fn exchange(&self, cpu: CpuId, running: Runnable, reason: Reason) -> Option<Runnable>;
+
+    /// Takes `woken`, which `running` has made runnable on `cpu`, and gives up the one of them, or of those
+    /// that wait, that is to run there now: [`SchedulingPolicy::enqueue`], and
+    /// [`SchedulingPolicy::exchange`] if that says so. A policy may have a shorter way.
+    fn wake(&self, cpu: CpuId, running: Runnable, woken: Runnable) -> Woken {
+        let placed = self.enqueue(cpu, woken, Reason::Woken);
+        let next = if placed.preempts && placed.cpu == cpu {
+            self.exchange(cpu, running, Reason::Preempted)
+        } else {
+            Some(running)
+        };
+        Woken::elsewhere(cpu, next, placed)
+    }
 
     /// Gives up the task that `cpu` is to run next; `None` when there is none. The one that it ran
     /// before is `left`, unless it idled; that task does not go on.
@@ -76,6 +89,49 @@ pub struct Placed {
     pub preempts: bool,
 }
 
+/// What a policy has done with a task that has been woken by one that runs.
+#[derive(Debug)]
+pub struct Woken {
+    next: Option<Runnable>,
+    /// The CPUs that are to look for a better task.
+    tell: CpuSet,
+}
+
+impl Woken {
+    /// `next` is to run where the waker did (`None` lets that CPU idle), and the woken one is in a queue
+    /// of that CPU, or runs now.
+    #[must_use]
+    #[inline(always)]
+    pub const fn here(next: Option<Runnable>) -> Self {
+        Self {
+            next,
+            tell: CpuSet::EMPTY,
+        }
+    }
+
+    /// The same, and the woken one has been placed as `placed` says, by `cpu`.
+    #[must_use]
+    pub fn elsewhere(cpu: CpuId, next: Option<Runnable>, placed: Placed) -> Self {
+        let told = placed.cpu != cpu && is_to_be_told(placed);
+        let tell = if told {
+            CpuSet::of(placed.cpu)
+        } else {
+            CpuSet::EMPTY
+        };
+        Self { next, tell }
+    }
+
+    #[inline(always)]
+    pub(crate) fn into_parts(self) -> (Option<Runnable>, CpuSet) {
+        (self.next, self.tell)
+    }
+}
+
+/// Whether the CPU that is to run a task must hear of it.
+fn is_to_be_told(placed: Placed) -> bool {
+    placed.preempts || per_cpu::idle_cpus().contains(placed.cpu)
+}
+
 /// A policy's answer to a timer tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -108,7 +164,7 @@ pub(crate) fn enqueue(task: Runnable, reason: Reason) {
 pub(crate) fn enqueue_within(off: &cpu::InterruptsOff, task: Runnable, reason: Reason) {
     let cpu = cpu::current_cpu();
     let placed = policies::call(|policy| policy.enqueue(cpu, task, reason));
-    if placed.preempts || per_cpu::idle_cpus().contains(placed.cpu) {
+    if is_to_be_told(placed) {
         cpu::reschedule(placed.cpu);
     }
     // An interrupt's end would look at the request; where there is none, this is the place.

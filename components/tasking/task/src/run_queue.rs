@@ -227,6 +227,18 @@ impl<const WORD: usize> KeyedQueue<WORD> {
         Some(unsafe { release(first) })
     }
 
+    /// Takes the only task out; `None` when there is none, or more than one.
+    #[inline(always)]
+    pub fn pop_only(&mut self) -> Option<Runnable> {
+        let only = self.root;
+        if only.is_null() || !link(only).child.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        self.root = ptr::null_mut();
+        // SAFETY: it was the root of the queue, and is not any more; nothing lies below it.
+        Some(unsafe { release(only) })
+    }
+
     /// Puts `task` in the place of the only one that is in it, which comes out; `prepare` is what is to be
     /// done with `task` before, if so.
     ///

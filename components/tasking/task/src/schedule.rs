@@ -53,28 +53,44 @@ pub fn yield_now() {
 /// caller's, so the caller looks at its condition in a loop. Not a safe point by itself: a caller
 /// that is in nobody's queue any more calls [`safe_point`] after it. Killing a task wakes it.
 pub fn block() {
-    block_until(None);
+    block_within(InterruptsOff::new());
+}
+
+/// As [`block`], for who has turned interrupts off before it said that it can be woken, and so cannot be
+/// interrupted between that and the block; then they are as they were.
+pub fn block_within(off: InterruptsOff) {
+    // SAFETY: the word is null, or the CPU's reference to its current task, which is kept until the
+    // switch away from it is over, and again when it has come back.
+    if let Some(task) = unsafe { per_cpu::current_raw().as_ref() } {
+        block_here(task);
+    }
+    drop(off);
 }
 
 /// Like [`block`], but at most until the clock shows `deadline_ns`.
 pub fn block_until(deadline_ns: Option<u64>) {
+    let Some(deadline_ns) = deadline_ns else {
+        return block();
+    };
     with_current(|task| {
         let off = InterruptsOff::new();
-        if let Some(deadline_ns) = deadline_ns {
-            timers::arm(task, deadline_ns);
-        }
-        // Either the waker sees `Blocked` and makes the task runnable, or this sees its wake-up.
-        task.set_state(State::Blocked);
-        let awake = task.wake_up.swap(false, Ordering::SeqCst);
-        if !(awake && take_back(task)) {
-            leave(task);
-            task.wake_up.store(false, Ordering::SeqCst);
-        }
+        timers::arm(task, deadline_ns);
+        block_here(task);
         drop(off);
-        if deadline_ns.is_some() {
-            timers::disarm(task);
-        }
+        timers::disarm(task);
     });
+}
+
+/// Blocks the current task; interrupts must be off.
+#[inline(always)]
+fn block_here(task: &Task) {
+    // Either the waker sees `Blocked` and makes the task runnable, or this sees its wake-up.
+    task.set_state(State::Blocked);
+    let awake = task.wake_up.swap(false, Ordering::SeqCst);
+    if !(awake && take_back(task)) {
+        leave(task);
+        task.wake_up.store(false, Ordering::SeqCst);
+    }
 }
 
 /// Ends the current task: the last thing that it does.
@@ -163,6 +179,43 @@ fn exchange_for_none(current: &Task, answer: Option<Runnable>) {
     }
 }
 
+/// Lets the policy know of a task that the current one has just made runnable, and lets that run if it
+/// matters more. Interrupts must be off, and the current task be one that can be preempted here.
+#[inline(always)] // Into what wakes.
+pub(crate) fn exchange_for_woken(woken: Runnable) {
+    let raw = per_cpu::current_raw();
+    // SAFETY: the word is null, or the CPU's reference to its current task, which is kept until the
+    // switch away from it is over.
+    let current = match unsafe { raw.as_ref() } {
+        Some(current) if current.kind != Kind::Idle => current,
+        _ => return policy::enqueue(woken, Reason::Woken),
+    };
+    current.mark(State::Runnable);
+    // SAFETY: the pointer came from `Arc::into_raw`, and that reference is now the policy's. The task
+    // has just been made runnable, by the only CPU that runs it.
+    let running = unsafe { Runnable::from_raw(raw) };
+    let woken = policies::call(|policy| policy.wake(cpu::current_cpu(), running, woken));
+    let (next, tell) = woken.into_parts();
+    if !tell.is_empty() {
+        tell.iter().for_each(cpu::reschedule);
+    }
+    match next {
+        Some(next) if !next.is_on_cpu() => {
+            cpu::clear_reschedule();
+            account(current);
+            switch_between(current, next.into_raw(), LEFT_IN_QUEUE);
+        }
+        Some(next) if core::ptr::eq(next.as_ptr(), current) => {
+            next.mark(State::Running);
+            next.into_raw(); // The CPU's reference again.
+        }
+        other => {
+            account(current);
+            exchange_for_none(current, other);
+        }
+    }
+}
+
 /// Lets another task run, if there is one, instead of the idle task, or of one that may not run on this
 /// CPU and comes into the queue of another when this one has left it. Whether another one has run.
 fn make_way(current: &Task) -> bool {
@@ -189,11 +242,29 @@ fn make_way(current: &Task) -> bool {
 /// and is picked again.
 ///
 /// Interrupts must be off.
+#[inline(always)]
 fn leave(current: &Task) {
     cpu::clear_reschedule();
-    let cpu = cpu::current_cpu();
     account(current);
-    let next = policy::pick(cpu, Some(current));
+    let next = policies::call(|policy| policy.pick(cpu::current_cpu(), Some(current)));
+    match next {
+        Some(next) if !next.is_on_cpu() => switch_between(current, next.into_raw(), LEFT_ALONE),
+        other => leave_for_none(current, other),
+    }
+}
+
+/// As [`leave`], when the policy has answered with nothing, or with a task that cannot run here.
+#[inline(never)]
+fn leave_for_none(current: &Task, answer: Option<Runnable>) {
+    let cpu = cpu::current_cpu();
+    let next = match answer {
+        Some(task) if policy::can_run_here(&task) => Some(task),
+        Some(wrong) => {
+            drop(wrong); // Not lost.
+            policy::pick(cpu, None)
+        }
+        None => None,
+    };
     let next = next.or_else(|| policy::steal(cpu));
     let next = next.map_or_else(per_cpu::idle, Runnable::into_raw);
     if next.is_null() {

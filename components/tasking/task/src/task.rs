@@ -2,7 +2,7 @@
 
 use crate::{
     Failure, Kept, NullStreams, Priority, Runnable, Streams, TaskName, WaitList, locks::HeldLocks,
-    policy, run_queue::RunLink, task_local::Locals,
+    policy, run_queue::RunLink, schedule, task_local::Locals,
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -295,7 +295,11 @@ impl Task {
         if self.is_ours_to_queue() {
             // SAFETY: as above.
             let runnable = unsafe { Runnable::new(self) };
-            policy::enqueue_within(&off, runnable, policy::Reason::Woken);
+            if off.were_enabled() && cpu::preemption_enabled() {
+                schedule::exchange_for_woken(runnable);
+            } else {
+                policy::enqueue_within(&off, runnable, policy::Reason::Woken);
+            }
         }
     }
 

@@ -109,6 +109,7 @@ impl WaiterList {
 
     /// Whether nobody is in it.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
