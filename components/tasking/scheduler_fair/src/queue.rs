@@ -415,4 +415,27 @@ impl CpuQueue for Queue {
         self.adopt(&task);
         self.push(task);
     }
+
+    fn forget_all(&mut self) {
+        let slice = self.slice;
+        core::mem::forget(core::mem::replace(self, Self::EMPTY));
+        self.set_slice(slice);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After a fault in the scheduler every task's slice was a tick of the time-stamp counter.
+    #[test]
+    fn forgetting_the_tasks_keeps_the_slice() {
+        let mut queue = Queue::EMPTY;
+        queue.set_slice(64_000);
+        queue.forget_all();
+        assert_eq!(
+            (queue.slice, queue.grain, queue.grace),
+            (64_000, 1_000, 4_000)
+        );
+    }
 }

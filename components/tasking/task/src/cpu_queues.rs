@@ -22,6 +22,14 @@ pub trait CpuQueue: Send {
 
     /// Adds a task that was taken out of another CPU's queue.
     fn push_moved(&mut self, task: Runnable);
+
+    /// Forgets all tasks without a look at them. Whatever else it keeps must stay.
+    fn forget_all(&mut self)
+    where
+        Self: Sized,
+    {
+        core::mem::forget(core::mem::replace(self, Self::EMPTY));
+    }
 }
 
 /// A queue for each CPU.
@@ -174,7 +182,7 @@ impl<Q: CpuQueue> CpuQueues<Q> {
     /// Forgets all tasks without a look at them; see [`crate::SchedulingPolicy::forget_all`].
     pub fn forget_all(&self) {
         for share in &self.shares {
-            core::mem::forget(core::mem::replace(&mut *share.queue.lock(), Q::EMPTY));
+            share.queue.lock().forget_all();
             share.waiting.store(0, Ordering::Relaxed);
         }
     }
