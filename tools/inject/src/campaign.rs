@@ -117,7 +117,12 @@ impl Bench {
             // What the fault has done to the machine is part of what comes of it.
             let cause = format!("{error}").chars().take(80).collect();
             let evidence = self.guest.rest();
-            (String::new(), Verdict::Lost { cause, evidence })
+            let verdict = Verdict::Lost {
+                cause,
+                evidence,
+                well: false,
+            };
+            (String::new(), verdict)
         });
         let function = self.symbols.at(case.moment.address);
         let run = Run {
@@ -204,7 +209,7 @@ pub(crate) fn run(
             };
             let case = bench.located(case, &bases);
             let (run, seconds) = bench.judged(case);
-            if !matches!(run.verdict, Verdict::Lost { .. }) {
+            if run.verdict.leaves_well() {
                 spare = Some(bench);
             }
             attempt += 1;

@@ -26,12 +26,14 @@ pub(crate) enum Verdict {
         /// Guest time that the workload took, all attempts together.
         ns: u64,
     },
-    /// It was seen, and something stayed wrong.
+    /// It was seen, and the workload did not come out right, or something stayed wrong.
     Lost {
         /// What, without numbers, so that equal causes are equal.
         cause: String,
         /// The end of what the console said.
         evidence: String,
+        /// Whether all workloads succeeded afterwards, so that nothing has to be booted again.
+        well: bool,
     },
 }
 
@@ -41,14 +43,23 @@ impl Verdict {
         matches!(self, Self::Recovered { .. } | Self::Lost { .. })
     }
 
+    /// Whether the system can go on with the next case.
+    pub(crate) const fn leaves_well(&self) -> bool {
+        !matches!(self, Self::Lost { well: false, .. })
+    }
+
     /// As JSON.
     pub(crate) fn describe(&self) -> Value {
         match self {
             Self::NotReached => json!({"verdict": "not reached"}),
             Self::NoEffect => json!({"verdict": "no effect"}),
             Self::Recovered { ns } => json!({"verdict": "recovered", "ns": ns}),
-            Self::Lost { cause, evidence } => {
-                json!({"verdict": "lost", "cause": cause, "evidence": evidence})
+            Self::Lost {
+                cause,
+                evidence,
+                well,
+            } => {
+                json!({"verdict": "lost", "cause": cause, "well": well, "evidence": evidence})
             }
         }
     }
@@ -141,11 +152,11 @@ pub(crate) fn observe(
         Heard::Nothing(text) => {
             let place = place(guest, symbols)?;
             let cause = format!("hang in {place}");
-            return Ok((lost(cause, &text), before));
+            return Ok((lost(cause, &text, false), before));
         }
         Heard::End(text) => {
             let cause = format!("system ended: {}", last_line(&text));
-            return Ok((lost(cause, &text), before));
+            return Ok((lost(cause, &text, false), before));
         }
     };
     let found = documents(&text);
@@ -155,7 +166,7 @@ pub(crate) fn observe(
         Ok(books) => books,
         Err(wrong) => {
             let text = format!("{text}\n--- afterwards:\n{}", wrong.text);
-            return Ok((lost(wrong.cause, &text), before));
+            return Ok((lost(wrong.cause, &text, false), before));
         }
     };
     let right =
@@ -166,18 +177,19 @@ pub(crate) fn observe(
         Verdict::NoEffect
     } else if outcome.is_null() {
         let cause = format!("the command itself was ended: {}", first_fault(&text));
-        lost(cause, &text)
+        lost(cause, &text, true)
     } else if !right {
-        lost(format!("wrong output: {}", first_fault(&text)), &text)
+        let cause = format!("wrong output: {}", first_fault(&text));
+        lost(cause, &text, true)
     } else if ns > RECOVERY_NS {
-        lost("not within a second".into(), &text)
+        lost("not within a second".into(), &text, true)
     } else {
         Verdict::Recovered { ns }
     };
     Ok((verdict, after))
 }
 
-fn lost(cause: String, text: &str) -> Verdict {
+fn lost(cause: String, text: &str, well: bool) -> Verdict {
     const HEAD: usize = 2500;
     const TAIL: usize = 2500;
     let length = text.chars().count();
@@ -189,6 +201,7 @@ fn lost(cause: String, text: &str) -> Verdict {
     Verdict::Lost {
         cause: without_numbers(&cause),
         evidence,
+        well,
     }
 }
 
