@@ -7,9 +7,9 @@ use crate::{
     registers::{self, Registers},
 };
 use core::{ptr, sync::atomic::Ordering};
-use cpu::IrqMutex;
+use cpu::{IrqGuard, IrqMutex};
 use interrupts::TrapFrame;
-use task::Failure;
+use task::{Failure, TaskId};
 
 /// The exception that pads are given when an interrupt handler is unwound, which goes to no catch.
 const INTERRUPT: u64 = 1;
@@ -22,6 +22,11 @@ const MOST_FAILED: u32 = 32;
 
 /// Faults in one device's handler after which it is left without unwinding.
 const MOST_HANDLER_FAULTS: u32 = 4;
+
+/// How often a task may be abandoned, in how much time, until the system ends instead: its end fails. An
+/// idle task goes on afterwards, and may be abandoned again some other time.
+const MOST_ABANDONED: u32 = 8;
+const ABANDONED_WITHIN_NS: u64 = 1_000_000_000;
 
 /// RFLAGS: interrupts enabled.
 const INTERRUPT_FLAG: u64 = 1 << 9;
@@ -117,14 +122,34 @@ fn abandon_interrupted(frame: &mut TrapFrame, failure: Failure, report: Option<R
     let Some(top) = own_stack_top() else {
         return false;
     };
-    let Some(mut abandoned) = ABANDONED.lock_unless_ours() else {
+    let Some(task) = task::with_current(|task| task.id()) else {
         return false;
     };
-    *abandoned = Some(Pending {
+    let abandoned = ABANDONED.lock_unless_ours();
+    let Some(mut abandoned) = abandoned.or_else(take_over_abandoned) else {
+        return false;
+    };
+    let now_ns = task::now_ns();
+    let recent = abandoned.since_ns.saturating_add(ABANDONED_WITHIN_NS) > now_ns;
+    let (times, since_ns) = if recent && abandoned.by == Some(task) {
+        (abandoned.times + 1, abandoned.since_ns)
+    } else {
+        (1, now_ns)
+    };
+    if times > MOST_ABANDONED {
+        return false;
+    }
+    let pending = Pending {
         failure,
         report,
         leap_from: Some(frame.rsp),
-    });
+    };
+    *abandoned = Abandoned {
+        pending: Some(pending),
+        by: Some(task),
+        times,
+        since_ns,
+    };
     frame.rsp = top;
     // SAFETY: `end_abandoned` never returns to the interrupted code, and nothing that lies on the
     // stack is needed any more.
@@ -150,15 +175,40 @@ fn own_stack_top() -> Option<u64> {
     })?
 }
 
-/// How a task that is being abandoned failed. Of one at a time: interrupts are off meanwhile, and who
-/// comes second on another CPU takes the place, which costs the first its report.
+/// How a task that is being abandoned failed.
+struct Abandoned {
+    /// What the task has not taken out yet.
+    pending: Option<Pending>,
+    /// The task, how often it was abandoned, and since when: its end may fail as well, and more than once.
+    by: Option<TaskId>,
+    times: u32,
+    since_ns: u64,
+}
+
+/// The last one. Of one at a time: interrupts are off meanwhile, and who comes second on another CPU takes
+/// the place, which costs the first its report.
 #[used]
-static ABANDONED: IrqMutex<Option<Pending>> = IrqMutex::new(None);
+static ABANDONED: IrqMutex<Abandoned> = IrqMutex::new(Abandoned {
+    pending: None,
+    by: None,
+    times: 0,
+    since_ns: 0,
+});
+
+/// The lock, which this CPU holds: a fault hit the task that was taking out what had been put there for it,
+/// and what lies there may be half moved (it has no drop). That task ends here, and with it whatever else
+/// it holds.
+#[cold]
+fn take_over_abandoned() -> Option<IrqGuard<'static, Abandoned>> {
+    cpu::holds_no_lock();
+    ABANDONED.lock_unless_ours()
+}
 
 unsafe extern "C-unwind" fn end_abandoned(frame: *mut TrapFrame) -> ! {
     // SAFETY: diversion passes a pointer to a copy of the frame on this stack.
     let mut frame = unsafe { *frame };
-    let pending = ABANDONED.lock_unless_ours().and_then(|mut it| it.take());
+    let abandoned = ABANDONED.lock_unless_ours();
+    let pending = abandoned.and_then(|mut it| it.pending.take());
     let (failure, report, from) = match pending {
         Some(it) => (it.failure, it.report, it.leap_from),
         None => (Failure::Killed, None, None),
