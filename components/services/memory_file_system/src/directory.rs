@@ -245,6 +245,10 @@ impl Directory for MemoryDirectory {
         }
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn look_up(&self, name: &str) -> Result<Node, Reason> {
         let state = self.state.lock();
         match state.entries.get(name) {

@@ -1,6 +1,6 @@
 //! Open files.
 
-use crate::{Access, Error, File, Metadata, Node, Reason, WriteError, walk};
+use crate::{Access, Error, File, Metadata, Node, Reason, WriteError, recent::Lookup, walk};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
@@ -85,29 +85,43 @@ impl OpenOptions {
     /// When there is none and none is to be made, it is a directory, or it cannot be changed and is
     /// to be written.
     pub fn open(self, path: &str) -> Result<OpenFile, Error> {
+        let error = |reason| Error::new(path, reason);
+        if self.exclusive {
+            return self.create_at(&walk::parent(path)?).map_err(error);
+        }
+        let lookup = Lookup::of(path);
+        if let Some(file) = lookup.as_ref().and_then(Lookup::file) {
+            return self.open_existing(file).map_err(error);
+        }
         let place = walk::parent(path)?;
-        self.open_at(&place)
-            .map_err(|reason| Error::new(path, reason))
+        self.open_at(&place, lookup.as_ref()).map_err(error)
     }
 
-    fn open_at(self, place: &walk::Place<'_>) -> Result<OpenFile, Reason> {
-        if self.exclusive {
-            return self.create_at(place);
-        }
-        let file = match place.node() {
+    fn open_at(
+        self,
+        place: &walk::Place<'_>,
+        lookup: Option<&Lookup<'_>>,
+    ) -> Result<OpenFile, Reason> {
+        match place.node() {
             Ok(Node::File(file)) => {
-                if self.write && file.metadata().read_only {
-                    return Err(Reason::ReadOnly);
+                if let Some(lookup) = lookup {
+                    lookup.remember(place, &file);
                 }
-                if self.truncate {
-                    file.set_length(0)?;
-                }
-                file
+                self.open_existing(file)
             }
-            Ok(Node::Directory(_)) => return Err(Reason::IsADirectory),
-            Err(Reason::NotFound) if self.create => return self.create_at(place),
-            Err(reason) => return Err(reason),
-        };
+            Ok(Node::Directory(_)) => Err(Reason::IsADirectory),
+            Err(Reason::NotFound) if self.create => self.create_at(place),
+            Err(reason) => Err(reason),
+        }
+    }
+
+    fn open_existing(self, file: Arc<dyn File>) -> Result<OpenFile, Reason> {
+        if self.write && file.metadata().read_only {
+            return Err(Reason::ReadOnly);
+        }
+        if self.truncate {
+            file.set_length(0)?;
+        }
         Ok(self.opened(file))
     }
 
@@ -126,7 +140,7 @@ impl OpenOptions {
                     create: false,
                     ..self
                 };
-                open.open_at(place)
+                open.open_at(place, None)
             }
             Err(reason) => Err(reason),
         }

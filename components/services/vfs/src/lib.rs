@@ -15,6 +15,8 @@
 //!   their address.
 //! - Mounts are only ever added, and read without a lock. A walk holds no lock of this crate while it
 //!   calls a file system.
+//! - An open of a file that was opened a moment ago needs no walk: the paths of some are remembered until
+//!   anything is removed, renamed or mounted.
 //! - The directory at which relative paths begin is part of a task's streams, and so inherited.
 //!
 //! Lock order: the lock for adding a mount comes before those of file systems.
@@ -36,6 +38,7 @@ mod handle;
 mod mounts;
 mod operations;
 pub mod path;
+mod recent;
 mod traits;
 mod walk;
 

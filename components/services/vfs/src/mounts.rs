@@ -5,7 +5,8 @@
 //! is when directories above it are renamed. A mount stays for as long as the system runs.
 
 use crate::{
-    Directory, Error, FileSystem, Node, Reason, Usage, path::absolute, traits::same, walk,
+    Directory, Error, FileSystem, Node, Reason, Usage, path::absolute, recent::Change,
+    traits::same, walk,
 };
 use alloc::{borrow::ToOwned, boxed::Box, string::String, sync::Arc, vec::Vec};
 use mutex::Mutex;
@@ -76,6 +77,7 @@ pub fn mount(path: &str, system: Arc<dyn FileSystem>) -> Result<(), Error> {
         system,
         next: Once::new(),
     };
+    let _change = Change::begin();
     // Made before, so that nothing in `call_once` can unwind.
     match all().last() {
         None => {

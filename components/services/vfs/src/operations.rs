@@ -3,6 +3,7 @@
 use crate::{
     Entry, Error, Kind, Metadata, Node, Reason, mounts,
     path::{PATH_LIMIT, absolute, join, last_name},
+    recent::Change,
     walk,
 };
 use alloc::{
@@ -119,6 +120,7 @@ fn remove(path: &str, kind: Kind) -> Result<(), Error> {
         };
         return Err(error(other));
     }
+    let _change = Change::begin();
     place.directory.remove(name, kind).map_err(error)
 }
 
@@ -143,6 +145,7 @@ pub fn rename(from: &str, to: &str) -> Result<(), Error> {
         let path = if source.is_directory { from } else { to };
         return Err(Error::new(path, Reason::NotADirectory));
     }
+    let _change = Change::begin();
     source
         .directory
         .rename(name, &target.directory, new_name)

@@ -141,6 +141,13 @@ pub trait Directory: Any + Send + Sync {
     /// What is known of it.
     fn metadata(&self) -> Metadata;
 
+    /// Whether a name in this directory, and in those above it in the same file system, stands for the same
+    /// file until something is removed or renamed through this crate; then an open need not ask each
+    /// time. Not so where entries come and go by themselves.
+    fn is_steady(&self) -> bool {
+        false
+    }
+
     /// What has this name.
     ///
     /// # Errors
