@@ -13,8 +13,9 @@ application::application! {
         summary: "end tasks",
         operands: Operands::many("ID…", 1),
         notes: &[
-            "'ps' shows the ids. A task ends at its next safe point, where it waits, prints or is",
-            "interrupted in its own code; what it owns is given back.",
+            "'ps' shows the ids. A task ends at its next safe point, where it waits or prints, and gives",
+            "back what it owns. One that comes to none is ended where it is; what it owns is lost then,",
+            "which 'mem' counts.",
         ],
         exit_codes: &[(1, "a task does not exist, or the system needs it")],
         ..Usage::NONE

@@ -95,6 +95,7 @@ fn describe_leak(leak: &Leak) -> Json {
         ("task", leak.task.0.into()),
         ("failed_drops", leak.failed_drops.into()),
         ("interrupted", leak.interrupted.into()),
+        ("forgotten", leak.forgotten.into()),
         ("stack_bytes", leak.stack_bytes.into()),
     ])
 }

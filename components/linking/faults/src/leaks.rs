@@ -14,6 +14,8 @@ pub struct Leak {
     pub failed_drops: u32,
     /// Functions that were hit by an exception themselves and ran no drop of their own.
     pub interrupted: u32,
+    /// Functions of an application that was killed where it was, and dropped nothing.
+    pub forgotten: u32,
     /// Bytes of stack whose values were not dropped because it could not be walked.
     pub stack_bytes: u64,
 }
@@ -32,6 +34,12 @@ impl fmt::Display for Leak {
                 f,
                 "{} functions were interrupted by an exception and dropped nothing of their own",
                 self.interrupted
+            )
+        } else if self.forgotten > 0 {
+            write!(
+                f,
+                "{} functions of an application that came to no safe point dropped nothing when it was killed",
+                self.forgotten
             )
         } else {
             write!(
@@ -58,6 +66,7 @@ pub fn leaks() -> Vec<Leak> {
                 task: loss.task,
                 failed_drops: 0,
                 interrupted: 0,
+                forgotten: 0,
                 stack_bytes: 0,
             };
             match loss.kind {
@@ -67,6 +76,10 @@ pub fn leaks() -> Vec<Leak> {
                 },
                 LossKind::Interrupted { count } => Leak {
                     interrupted: count,
+                    ..leak
+                },
+                LossKind::Forgotten { count } => Leak {
+                    forgotten: count,
                     ..leak
                 },
                 LossKind::Stack { bytes } => Leak {

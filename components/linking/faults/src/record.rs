@@ -143,7 +143,13 @@ pub fn note_action(task: TaskId, action: Action) -> Option<u64> {
 }
 
 /// An unwinding has arrived.
-pub(crate) fn arrived(task: TaskId) {
+pub(crate) fn arrived(task: TaskId, forgotten: u32) {
+    if forgotten > 0 {
+        log::warn!(
+            "task {task} was killed and came to no safe point: what {forgotten} of its functions owned is \
+             lost, and the ends of channels among it stay open"
+        );
+    }
     if let Some(mut records) = RECORDS.lock_unless_ours() {
         let now_ns = task::now_ns();
         // Failures in its drops have arrived with the first one.

@@ -31,6 +31,8 @@ pub(crate) struct Record {
     pub(crate) leaps: u32,
     /// What this unwinding could not drop.
     pub(crate) loss: LossCounts,
+    /// Whether the functions of applications drop nothing on the way.
+    pub(crate) forgets: bool,
     /// Whether the heap looks twice at what this unwinding frees.
     suspect: bool,
     /// Whether this unwinding began where interrupts were off, maybe in the scheduler, and the books of the
@@ -47,6 +49,8 @@ pub(crate) struct Pending {
     pub(crate) report: Option<Report>,
     /// Where the stack pointer was, if it cannot be unwound from.
     pub(crate) leap_from: Option<u64>,
+    /// Whether the functions of applications drop nothing.
+    pub(crate) forget: bool,
 }
 
 /// Tells somebody that a task is about to be unwound from where it was interrupted.
@@ -64,6 +68,7 @@ pub(crate) struct LossCounts {
     pub(crate) failed_drops: u32,
     pub(crate) leapt_bytes: u64,
     pub(crate) interrupted: u32,
+    pub(crate) forgotten: u32,
 }
 
 impl Record {
@@ -77,6 +82,7 @@ impl Record {
             after_pad: None,
             leaps: 0,
             loss: LossCounts::default(),
+            forgets: false,
             suspect: false,
             unsettled: false,
             before: Before {
@@ -222,6 +228,25 @@ pub(crate) fn innermost() -> Option<*mut Record> {
     }
 }
 
+/// The outermost catch of the current task that can be landed at, which is the only one from here on.
+pub(crate) fn outermost() -> Option<*mut Record> {
+    let mut outermost = innermost()?;
+    loop {
+        // SAFETY: the record lies in the frame of a catch of this task, which waits for its body.
+        let previous = unsafe { (*outermost).previous };
+        task::with_current(|task| task.catch_word().store(previous, Ordering::Relaxed));
+        match innermost() {
+            Some(record) => outermost = record,
+            None => break,
+        }
+    }
+    task::with_current(|task| {
+        let word = outermost.addr();
+        task.catch_word().store(word, Ordering::Relaxed);
+    });
+    Some(outermost)
+}
+
 /// Whether what `record` has stored is a place in the frame around it. It must lie in a stack.
 fn can_land(record: *mut Record) -> bool {
     // SAFETY: the place lies in a stack, which is mapped.
@@ -250,7 +275,7 @@ fn arrive(record: &mut Record, task: &Task) -> Failure {
         cpu::enable_interrupts();
     }
     note(task.id(), record.loss);
-    arrival::tell(task.id());
+    arrival::tell(task.id(), record.loss.forgotten);
     // An unwinding always stores why before it starts.
     let failure = record.failure.take().unwrap_or(Failure::Killed);
     if record.landing.stack_pointer() > task.stack_range().start {
@@ -280,6 +305,11 @@ pub enum LossKind {
     },
     /// What functions owned that were hit by an exception themselves, as far as they own anything.
     Interrupted {
+        /// How many functions.
+        count: u32,
+    },
+    /// What functions of an application owned that was killed where it was, since it came to no safe point.
+    Forgotten {
         /// How many functions.
         count: u32,
     },
@@ -339,6 +369,14 @@ fn note(task: TaskId, counts: LossCounts) {
             task,
             kind: LossKind::Interrupted {
                 count: counts.interrupted,
+            },
+        });
+    }
+    if counts.forgotten > 0 {
+        keep(Loss {
+            task,
+            kind: LossKind::Forgotten {
+                count: counts.forgotten,
             },
         });
     }

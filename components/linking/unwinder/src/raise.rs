@@ -67,9 +67,24 @@ pub fn unwind_from(frame: &TrapFrame, failure: Failure) -> ! {
     )
 }
 
-/// Makes an interrupted task unwind from where it was when the interrupt returns; whether it can.
+/// Makes an interrupted task end when the interrupt returns; whether it can. For one that is well and was
+/// interrupted anywhere.
+///
+/// In an application's text nothing is dropped that the application's functions own: safe code counts on
+/// being left only by calls, so what it was just changing may be half of one thing and half of another.
+/// Only the system's frames between and below are unwound, each as if what it had called had failed, and
+/// the task's outermost catch is where it goes. In a component the task is unwound as by an exception.
 pub fn unwind_interrupted(frame: &mut TrapFrame, failure: Failure) -> bool {
-    report_and_unwind(frame, failure, None)
+    let forget = task::is_application_text(frame.rip);
+    divert_to_catch(
+        frame,
+        Pending {
+            failure,
+            report: None,
+            leap_from: None,
+            forget,
+        },
+    )
 }
 
 /// Like [`unwind_interrupted`], but `report` is called first, on the task's own stack and with
@@ -78,13 +93,20 @@ pub fn unwind_interrupted(frame: &mut TrapFrame, failure: Failure) -> bool {
 /// The interrupted stack must have room for it; after an overflow, its reserve must be mapped. A task
 /// without a catch, or whose catch is not to be trusted, is ended without unwinding.
 pub fn report_and_unwind(frame: &mut TrapFrame, failure: Failure, report: Option<Report>) -> bool {
+    divert_to_catch(
+        frame,
+        Pending {
+            failure,
+            report,
+            leap_from: None,
+            forget: false,
+        },
+    )
+}
+
+fn divert_to_catch(frame: &mut TrapFrame, pending: Pending) -> bool {
     let Some(record) = catch::innermost() else {
-        return abandon_interrupted(frame, failure, report);
-    };
-    let pending = Pending {
-        failure,
-        report,
-        leap_from: None,
+        return abandon_interrupted(frame, pending.failure, pending.report);
     };
     // SAFETY: the record lies in the frame of a catch of this task, which waits for its body.
     unsafe { (*record).pending = Some(pending) };
@@ -107,6 +129,7 @@ pub fn leap_interrupted(frame: &mut TrapFrame, failure: Failure, report: Option<
         failure,
         report,
         leap_from: Some(frame.rsp),
+        forget: false,
     });
     // What lies below where the catch will go on is not needed any more.
     frame.rsp = record.landing.stack_pointer();
@@ -143,6 +166,7 @@ fn abandon_interrupted(frame: &mut TrapFrame, failure: Failure, report: Option<R
         failure,
         report,
         leap_from: Some(frame.rsp),
+        forget: false,
     };
     *abandoned = Abandoned {
         pending: Some(pending),
@@ -240,6 +264,7 @@ unsafe extern "C-unwind" fn unwind_pending(frame: *mut TrapFrame) -> ! {
         failure,
         report,
         leap_from,
+        forget,
     }) = pending
     else {
         unwind_from(&frame, Failure::Killed);
@@ -253,6 +278,18 @@ unsafe extern "C-unwind" fn unwind_pending(frame: *mut TrapFrame) -> ! {
     {
         // SAFETY: as in `report_and_unwind`.
         leap(unsafe { &mut *record }, frame.rsp, failure);
+    }
+    if forget && let Some(record) = catch::outermost() {
+        // SAFETY: as in `report_and_unwind`.
+        let record = unsafe { &mut *record };
+        record.forgets = true;
+        begin(record, &failure);
+        let registers = Registers::of_interrupted(&frame);
+        let cursor = Cursor {
+            registers,
+            exact: true,
+        };
+        unwind_to(cursor, record);
     }
     unwind_from(&frame, failure)
 }
@@ -334,6 +371,11 @@ fn unwind_to(mut cursor: Cursor, record: &mut Record) -> ! {
                 break;
             }
         };
+        if record.forgets && task::is_application_text(cursor.lookup_address()) {
+            record.loss.forgotten += u32::from(view.cleans);
+            cursor = view.caller;
+            continue;
+        }
         if cursor.exact && view.cleans && view.pad.is_none() {
             record.loss.interrupted += 1;
         }

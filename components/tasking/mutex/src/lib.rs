@@ -97,7 +97,7 @@ impl<T: ?Sized> Mutex<T> {
     /// When the current task holds the mutex already, or a lock that is to be taken after it.
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        if let Some(guard) = self.try_lock() {
+        if let Some(guard) = self.acquire_from(NOBODY) {
             return guard;
         }
         self.check_not_ours();
@@ -116,9 +116,7 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn lock_kickable(&self) -> Result<MutexGuard<'_, T>, Kicked> {
         self.check_not_ours();
-        wait_for(&self.waiting, || {
-            self.try_lock().or_else(|| self.take_over())
-        })
+        wait_for(&self.waiting, || self.try_lock())
     }
 
     /// Waits for the mutex and takes it. A safe point if it has to wait.
@@ -140,9 +138,9 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
-    /// Takes the mutex if it is free, poisoned or not.
+    /// Takes the mutex if it is free, or its owner has ended without releasing it; poisoned or not.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.acquire_from(NOBODY)
+        self.acquire_from(NOBODY).or_else(|| self.take_over())
     }
 
     /// The task that holds the mutex.
@@ -163,6 +161,7 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// Takes the mutex from an owner that has ended without releasing it.
+    #[cold]
     fn take_over(&self) -> Option<MutexGuard<'_, T>> {
         let owner = self.owner.get()?;
         if task::is_alive(TaskId(owner)) {

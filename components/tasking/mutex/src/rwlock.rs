@@ -76,10 +76,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// When the task is on hold and would have to wait.
     pub fn read_kickable(&self) -> Result<ReadGuard<'_, T>, Kicked> {
-        wait_for(&self.readers_waiting, || {
-            self.take_from_ended();
-            self.try_read()
-        })
+        wait_for(&self.readers_waiting, || self.try_read())
     }
 
     /// Waits until nobody uses the lock, and takes it for writing, poisoned or not. A safe point if it
@@ -107,17 +104,17 @@ impl<T: ?Sized> RwLock<T> {
     /// When the task is on hold and would have to wait.
     pub fn write_kickable(&self) -> Result<WriteGuard<'_, T>, Kicked> {
         let waiting = WaitingWriter::new(self);
-        let guard = wait_for(&self.writers_waiting, || {
-            self.take_from_ended();
-            self.try_write()
-        });
+        let guard = wait_for(&self.writers_waiting, || self.try_write());
         drop(waiting);
         guard
     }
 
-    /// Takes the lock for reading if nobody writes or waits to write, poisoned or not.
+    /// Takes the lock for reading if nobody writes or waits to write, or a writer has ended without releasing
+    /// it; poisoned or not.
     pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
-        if !self.word.try_read(self.is_read_by_us()) {
+        let enter = || self.word.try_read(self.is_read_by_us());
+        let entered = enter() || self.take_from_ended() && enter();
+        if !entered {
             return None;
         }
         let held = task::with_current(|task| task.hold_shared(self.address())).unwrap_or(false);
@@ -128,9 +125,12 @@ impl<T: ?Sized> RwLock<T> {
         })
     }
 
-    /// Takes the lock for writing if nobody uses it, poisoned or not.
+    /// Takes the lock for writing if nobody uses it, or a writer has ended without releasing it; poisoned or
+    /// not.
     pub fn try_write(&self) -> Option<WriteGuard<'_, T>> {
-        if !self.word.try_write() {
+        let enter = || self.word.try_write();
+        let entered = enter() || self.take_from_ended() && enter();
+        if !entered {
             return None;
         }
         self.writer.set(me());
@@ -163,18 +163,21 @@ impl<T: ?Sized> RwLock<T> {
         self.value.get_mut()
     }
 
-    /// Frees the lock, poisoned, from a writer that has ended without releasing it.
-    fn take_from_ended(&self) {
+    /// Frees the lock, poisoned, from a writer that has ended without releasing it; whether there was one.
+    #[cold]
+    fn take_from_ended(&self) -> bool {
         let Some(writer) = self.writer.get() else {
-            return;
+            return false;
         };
         // Taken from it before it is given back, so that only one does.
-        if !task::is_alive(TaskId(writer)) && self.writer.take(writer, me()) {
+        let ended = !task::is_alive(TaskId(writer)) && self.writer.take(writer, me());
+        if ended {
             self.poisoned.store(true, Ordering::Relaxed);
             self.writer.release();
             self.word.end_write();
             self.wake();
         }
+        ended
     }
 
     fn address(&self) -> usize {

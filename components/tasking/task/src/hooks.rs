@@ -40,8 +40,8 @@ pub fn register_unwinder(catch: Catch, unwind: Unwind, unwind_interrupted: Unwin
     });
 }
 
-/// Registers the predicate by which a task that loops in an application's own code may be unwound
-/// from a timer interrupt: such code holds no lock of the system's.
+/// Registers the predicate by which a task that loops in an application's own code may be ended from a
+/// timer interrupt: such code holds no lock of the system's, and has invariants only of its own.
 pub fn register_application_text(predicate: IsApplicationText) {
     APPLICATION_TEXT.call_once(|| predicate);
 }
@@ -83,7 +83,8 @@ pub(crate) fn unwind_interrupted(frame: &mut interrupts::TrapFrame, failure: Fai
 }
 
 /// Whether `address` lies in the text of an application.
-pub(crate) fn is_application_text(address: u64) -> bool {
+#[must_use]
+pub fn is_application_text(address: u64) -> bool {
     APPLICATION_TEXT
         .get()
         .is_some_and(|predicate| predicate(address))

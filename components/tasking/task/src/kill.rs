@@ -1,7 +1,9 @@
 //! Ending a task from outside.
 //!
-//! A killed task unwinds itself, at a point where nothing of the system's is half done: when it
-//! blocks, yields, sleeps or uses a stream, and, if it comes to none of these, at a timer tick.
+//! A killed task unwinds itself at a safe point, where nothing is half done: when it blocks, yields, sleeps
+//! or uses a stream, and where it asks ([`safe_point`]). One that comes to none is ended at a timer tick,
+//! and then nothing is dropped that its application's functions own: safe code counts on being left only
+//! by calls, and a drop of what it was just changing could free what is somebody else's by now.
 
 use crate::{Failure, Task, TaskId, find, hooks, task::Kind, with_current};
 use core::{fmt, sync::atomic::Ordering};
@@ -51,16 +53,16 @@ pub(crate) fn due(task: &Task) -> bool {
 /// Chances to come to a safe point that a killed task is given, in interrupts that could preempt it.
 const CHANCES: u32 = 10;
 
-/// The same in a component's code, where more may be half way.
-const LAST_CHANCES: u32 = 2 * CHANCES;
+/// The same in a component's code. A component that comes to no safe point in so many ticks of the task's own
+/// time (400 ms) hangs, and is left as by an exception.
+const LAST_CHANCES: u32 = 10 * CHANCES;
 
 /// Where a task may be unwound from where it was interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overdue {
     /// Nowhere.
     No,
-    /// In an application's own code. One that only was between two safe points, maybe inside a library's
-    /// function that has been compiled into the application, is not caught half way.
+    /// In an application's text, whose functions drop nothing then.
     InApplication,
     /// Anywhere, as by an exception: it loops in a component. It holds no interrupt-safe lock, since those
     /// keep away the interrupt that this is asked in; what else it holds, its callers' drops release.

@@ -70,8 +70,8 @@ pub use cpu_start::{IdleTask, enter, idle_task};
 pub use failure::{Failure, Message};
 pub use hold::{Hold, Kicked, kicked, restart, stand_still};
 pub use hooks::{
-    Catch, IsApplicationText, Unwind, UnwindInterrupted, catch, register_application_text,
-    register_unwinder, unwind,
+    Catch, IsApplicationText, Unwind, UnwindInterrupted, catch, is_application_text,
+    register_application_text, register_unwinder, unwind,
 };
 pub use info::{TaskInfo, find, is_alive, tasks};
 pub use kill::{KillDeferral, KillError, is_killed, kill, killed, safe_point};
