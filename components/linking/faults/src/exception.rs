@@ -6,7 +6,7 @@ use crate::{
 };
 use interrupts::TrapFrame;
 use task::Failure;
-use x86_64::registers::{control::Cr2, debug::Dr7};
+use x86_64::registers::debug::Dr7;
 
 const DEBUG: u8 = 1;
 const NON_MASKABLE_INTERRUPT: u8 = 2;
@@ -97,7 +97,7 @@ fn is_stuck(frame: &TrapFrame) -> bool {
 fn failure_of(frame: &TrapFrame) -> Failure {
     let vector = frame.vector();
     let address = if vector == PAGE_FAULT {
-        Cr2::read_raw()
+        frame.fault_address
     } else {
         frame.rip
     };

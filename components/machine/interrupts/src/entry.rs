@@ -79,27 +79,27 @@ unsafe extern "C" fn common() {
         "push r13",
         "push r14",
         "push r15",
-        "mov rdi, rsp",
-        "sub rsp, 512",
+        "lea rdi, [rsp - 16]",
+        "sub rsp, 528",
         "fxsave64 [rsp]",
         ".cfi_def_cfa 7, 512",
-        ".cfi_offset 15, 0",
-        ".cfi_offset 14, 8",
-        ".cfi_offset 13, 16",
-        ".cfi_offset 12, 24",
-        ".cfi_offset 11, 32",
-        ".cfi_offset 10, 40",
-        ".cfi_offset 9, 48",
-        ".cfi_offset 8, 56",
-        ".cfi_offset 6, 64",
-        ".cfi_offset 5, 72",
-        ".cfi_offset 4, 80",
-        ".cfi_offset 1, 88",
-        ".cfi_offset 2, 96",
-        ".cfi_offset 3, 104",
-        ".cfi_offset 0, 112",
-        ".cfi_offset 16, 136",
-        ".cfi_offset 7, 160",
+        ".cfi_offset 15, 16",
+        ".cfi_offset 14, 24",
+        ".cfi_offset 13, 32",
+        ".cfi_offset 12, 40",
+        ".cfi_offset 11, 48",
+        ".cfi_offset 10, 56",
+        ".cfi_offset 9, 64",
+        ".cfi_offset 8, 72",
+        ".cfi_offset 6, 80",
+        ".cfi_offset 5, 88",
+        ".cfi_offset 4, 96",
+        ".cfi_offset 1, 104",
+        ".cfi_offset 2, 112",
+        ".cfi_offset 3, 120",
+        ".cfi_offset 0, 128",
+        ".cfi_offset 16, 152",
+        ".cfi_offset 7, 176",
         "cld",
         "call {place}",
         "test rax, rax",
@@ -109,7 +109,7 @@ unsafe extern "C" fn common() {
         "call {dispatch}",
         "2:",
         "fxrstor64 [rsp]",
-        "add rsp, 512",
+        "add rsp, 528",
         "pop r15",
         "pop r14",
         "pop r13",
@@ -137,7 +137,13 @@ unsafe extern "C" fn common() {
 /// the saved x87 and SSE state, which the `TrapFrame` follows; or with 0 when nothing is left to be done.
 extern "C" fn place(entered: *mut TrapFrame) -> u64 {
     // SAFETY: entry has just saved a frame there, and nothing else knows of it.
-    let saved = unsafe { &*entered };
+    let saved = unsafe { &mut *entered };
+    // Before anything else can fault: the next page fault has an address of its own, and it may be one that
+    // wants more of the stack for this one's handler.
+    saved.fault_address = match saved.vector() {
+        PAGE_FAULT => Cr2::read_raw(),
+        _ => 0,
+    };
     let here = entered.addr() as u64 - FLOAT_STATE_SIZE as u64;
     if STAYING.contains(&saved.vector()) {
         return here;
@@ -192,7 +198,7 @@ fn grows(frame: &TrapFrame) -> bool {
     } else {
         StackNeed::Anywhere
     };
-    frame.error_code & PAGE_WAS_PRESENT == 0 && hooks::grow(Cr2::read_raw(), need)
+    frame.error_code & PAGE_WAS_PRESENT == 0 && hooks::grow(frame.fault_address, need)
 }
 
 /// Calls the vector's handler. May be unwound through: then the interrupted task's frames are next.
@@ -312,7 +318,7 @@ unsafe extern "C" fn leave(frame: *const TrapFrame) -> ! {
     naked_asm!(
         "lea rsp, [rdi - 512]",
         "fxrstor64 [rsp]",
-        "add rsp, 512",
+        "add rsp, 528",
         "pop r15",
         "pop r14",
         "pop r13",

@@ -19,6 +19,10 @@ pub(crate) const RED_ZONE: u64 = 128;
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "the fields are named after the registers")]
 pub struct TrapFrame {
+    /// Of a page fault, the address that was accessed (CR2); 0 of any other vector.
+    pub fault_address: u64,
+    /// Keeps the size a multiple of 16; nobody writes it.
+    unused: u64,
     pub r15: u64,
     pub r14: u64,
     pub r13: u64,

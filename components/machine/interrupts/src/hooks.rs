@@ -170,9 +170,8 @@ pub(crate) fn has_room(range: VirtualRange, touched: u64) -> bool {
 }
 
 fn no_handler(frame: &mut TrapFrame) {
-    let address = x86_64::registers::control::Cr2::read_raw();
     cpu::fatal(format_args!(
-        "exception {} (error code {:#x}) at {:#x}, stack {:#x}, CR2 {address:#x}: {frame:x?}",
-        frame.vector, frame.error_code, frame.rip, frame.rsp,
+        "exception {} (error code {:#x}) at {:#x}, stack {:#x}, CR2 {:#x}: {frame:x?}",
+        frame.vector, frame.error_code, frame.rip, frame.rsp, frame.fault_address,
     ));
 }

@@ -23,6 +23,7 @@ pub(crate) const SUITE: Suite = Suite {
         ("undefined_instruction_is_vector_6", |options| {
             crashes(options, "ud2", "vector 6")
         }),
+        ("first_fault_of_a_boot_is_named_by_its_address", first_fault),
         ("stack_overflow", |options| {
             crashes(options, "stack", "stack overflow")
         }),
@@ -143,6 +144,20 @@ fn crash(guest: &mut Guest, kind: &str, reason: &str) -> Verdict {
         contains(&output, "faults::")?;
     }
     contains(&guest.run("echo alive")?, "alive")
+}
+
+/// The first fault of a boot was told as that of a stack without memory: its handler ran on a stack as fresh
+/// as it gets, and asked for the address after a page fault of its own.
+fn first_fault(_: &Options) -> Verdict {
+    let mut guest = Guest::boot(Machine {
+        boot: Boot::Direct,
+        ..Machine::default()
+    })?;
+    let named = "page fault (vector 14, error code 0x0) at 0x0";
+    contains(&guest.run("time crash null")?, named)?;
+    let list = guest.json("faults --json")?;
+    let record = items(&list["records"])?.last().cloned().unwrap_or_default();
+    equal(text(&record, "failure")?, named)
 }
 
 /// A CPU of several that takes no timer interrupt for 10 s: the watchdog names it with its backtrace, and
