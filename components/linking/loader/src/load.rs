@@ -90,9 +90,12 @@ fn unused(live: &Live, name: &str) -> Result<(ComponentId, Arc<Loaded>), LoadErr
     let (id, loaded) = live.find(name).ok_or_else(|| LoadError::NotLoaded {
         component: component(),
     })?;
-    let users: Vec<String> = live
-        .namespace
-        .users(id)
+    // Who uses a component takes a look at all; one that was never used needs none.
+    let was_used = |id| live.namespace.component(id).is_none_or(|it| it.was_used);
+    let users: Vec<String> = was_used(id)
+        .then(|| live.namespace.users(id))
+        .into_iter()
+        .flatten()
         .map(|(_, user)| user.name.clone())
         .collect();
     if !users.is_empty() {
