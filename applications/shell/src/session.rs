@@ -3,19 +3,17 @@
 use crate::execute::Shell;
 use alloc::string::String;
 use application::{ExitCode, eprintln};
-
-/// Where QEMU keeps them.
-const FILE: &str = "opt/strake/command";
+use fw_cfg::COMMANDS;
 
 /// Runs the commands that the machine was started with, if there are any, and ends the machine.
 pub(crate) fn run_boot_command(shell: &mut Shell) {
-    let Some(bytes) = fw_cfg::read(FILE) else {
+    let Some(bytes) = fw_cfg::read(COMMANDS) else {
         return;
     };
     match String::from_utf8(bytes) {
         Ok(text) => shell.execute(text.trim_end_matches(['\0', '\n'])),
         Err(error) => {
-            eprintln!("shell: the commands in {FILE} are not UTF-8: {error}");
+            eprintln!("shell: the commands in {COMMANDS} are not UTF-8: {error}");
             shell.set_status(ExitCode::USAGE);
         }
     }

@@ -1,4 +1,5 @@
-//! The session: the application on the console, run again whenever it ends.
+//! The session: the application on the console, run again whenever it ends, unless the machine was
+//! started for commands: then it ends the machine when it has run them, and nobody waits for another one.
 
 use alloc::{borrow::ToOwned, string::String, sync::Arc};
 use core::{fmt, time::Duration};
@@ -13,6 +14,10 @@ const STACK_BYTES: usize = 256 * 1024;
 const LIFETIME_MIN: Duration = Duration::from_millis(500);
 /// After so many failures in a row there is no point in trying again.
 const FAILURES_MAX: u32 = 5;
+
+/// The machine's exit status when the session has ended before the commands that the machine was started
+/// for. The nucleus ends it with those from 101 to 105.
+const COMMANDS_UNFINISHED: u8 = 106;
 
 /// Why there is no session.
 #[derive(Debug)]
@@ -60,6 +65,8 @@ impl core::error::Error for SessionError {}
 #[derive(Default)]
 pub(crate) struct Session {
     running: Option<JoinHandle>,
+    /// Whether there has been one.
+    begun: bool,
     started_ns: u64,
     failures: u32,
 }
@@ -73,6 +80,9 @@ impl Session {
         };
         loop {
             if self.running.is_none() {
+                if core::mem::replace(&mut self.begun, true) {
+                    end_if_unfinished(name);
+                }
                 self.started_ns = task::now_ns();
                 match start(name) {
                     Ok(started) => self.running = Some(started),
@@ -105,6 +115,17 @@ impl Session {
             running.wait_through_faults();
         }
         self.running.take().map_or(Ok(()), JoinHandle::join)
+    }
+}
+
+/// Ends the machine if it was started for commands: the session that has ended has not come to their end,
+/// and there may be nobody who would type at the next one.
+fn end_if_unfinished(name: &str) {
+    if fw_cfg::read(fw_cfg::COMMANDS).is_some() {
+        cpu::emergency_print(format_args!(
+            "\nthe session {name} has ended before the commands that it was to run\n"
+        ));
+        power::exit(COMMANDS_UNFINISHED);
     }
 }
 

@@ -3,7 +3,7 @@
 //! The host names files for the guest with `-fw_cfg name=…,string=…`; they are read here by name,
 //! through two ports (QEMU, docs/specs/fw_cfg). A machine without the device has no files.
 //!
-//! Neighbours: `init` reads the command to run. Left out: the device's DMA interface, since files
+//! Neighbours: the shell reads the commands to run, and `init` whether there are any. Left out: the device's DMA interface, since files
 //! are short and read once.
 #![cfg_attr(not(test), no_std)]
 
@@ -21,6 +21,9 @@ use directory::{ENTRY_SIZE, Entry};
 use ports::{Device, Selector};
 
 component::component! { start: start }
+
+/// Name of the file with the commands that the machine was started for, if it was.
+pub const COMMANDS: &str = "opt/strake/command";
 
 /// What the signature item contains.
 const SIGNATURE: &[u8; 4] = b"QEMU";

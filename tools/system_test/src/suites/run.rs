@@ -2,6 +2,7 @@
 
 use crate::{
     failure::{Failure, Verdict, contains, ensure, equal},
+    json::{count, find},
     plan::{Options, Suite, Tests},
 };
 use std::{
@@ -18,6 +19,10 @@ pub(crate) const SUITE: Suite = Suite {
         ("quotes_commas_and_dollars_arrive", quoting),
         ("lines_of_a_pipe_are_typed_at_the_prompt", pipe),
         ("a_command_that_hangs_is_ended", hang),
+        (
+            "commands_whose_shell_is_killed_end_the_machine",
+            shell_killed,
+        ),
         ("a_wrong_setting_is_named", wrong_setting),
         ("bios_is_the_default", bios),
     ]),
@@ -104,6 +109,21 @@ fn hang(_: &Options) -> Verdict {
         "",
     )?;
     equal(output.status.code(), Some(124))
+}
+
+/// The next session waited for somebody to type until the time was over.
+fn shell_killed(_: &Options) -> Verdict {
+    let (listed, _) = run("ps --json")?;
+    let tasks: serde_json::Value = serde_json::from_str(&listed)
+        .map_err(|error| Failure::Wrong(format!("{error} in {listed:?}")))?;
+    let shell = find(&tasks, "name", "shell")?;
+    let number = count(shell, "id")?;
+    let (output, status) = run(&format!("echo before; kill {number}; echo never"))?;
+    equal(status, Some(106))?;
+    contains(&output, "before\n")?;
+    contains(&output, "the session shell has failed: killed")?;
+    contains(&output, "has ended before the commands that it was to run")?;
+    ensure(!output.contains("never"), || output.clone())
 }
 
 fn wrong_setting(_: &Options) -> Verdict {
