@@ -30,8 +30,8 @@ use component::{Handover, StartError};
 pub use leaks::{Leak, leaks, total_leaks};
 pub use loader::{CodePlace, NoLines};
 pub use provoke::{
-    Provocation, UnknownProvocation, fault_in_interrupt_handler, leaf_fault_runs_drops,
-    locked_in_vain, provoke,
+    Provocation, UnknownProvocation, fault_at, fault_in_interrupt_handler, fault_nowhere,
+    leaf_fault_runs_drops, locked_in_vain, provoke,
 };
 pub use record::{Action, FaultRecord, note_action, records, total_records};
 

@@ -316,20 +316,41 @@ fn fault_in_unwinder() {
     struct Breakpoint(u64);
     impl Drop for Breakpoint {
         fn drop(&mut self) {
-            Dr0::write(self.0);
-            // The length and the condition are those of an instruction.
-            let enable = Dr7Flags::LOCAL_BREAKPOINT_0_ENABLE;
-            Dr7::write(Dr7Value::from(enable));
+            break_at(self.0);
         }
     }
-    let symbols = loader::symbols("unwinder").unwrap_or_default();
-    let symbol = symbols.iter().find(|symbol| symbol.name == IN_UNWINDER);
-    let Some(address) = symbol.map(|symbol| symbol.address) else {
+    let Some(address) = address_of("unwinder", IN_UNWINDER) else {
         return;
     };
     let breakpoint = Breakpoint(address);
     provoke_panic();
     core::mem::forget(breakpoint);
+}
+
+/// Has this CPU raise an exception when it next begins the function of that name, once, whoever calls it;
+/// whether there is such a function. The task should be bound to a CPU.
+#[must_use]
+pub fn fault_at(component: &str, function: &str) -> bool {
+    let address = address_of(component, function);
+    address.map(break_at).is_some()
+}
+
+/// Takes back what [`fault_at`] has asked of this CPU, if that has not happened yet.
+pub fn fault_nowhere() {
+    Dr7::write_raw(0);
+}
+
+fn address_of(component: &str, function: &str) -> Option<u64> {
+    let symbols = loader::symbols(component).unwrap_or_default();
+    let symbol = symbols.iter().find(|symbol| symbol.name == function);
+    symbol.map(|symbol| symbol.address)
+}
+
+fn break_at(address: u64) {
+    Dr0::write(address);
+    // The length and the condition are those of an instruction.
+    let enable = Dr7Flags::LOCAL_BREAKPOINT_0_ENABLE;
+    Dr7::write(Dr7Value::from(enable));
 }
 
 /// Loops with interrupts off.

@@ -1,4 +1,7 @@
 //! Looking after the tasks.
+//!
+//! A supervisor may be ended by a fault itself, anywhere in here. So the end of a task stays to be seen until
+//! the task is made again, and what is to be done about it is noted before anything that could fail.
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
@@ -80,17 +83,24 @@ impl Cases {
     fn look(&mut self) {
         let now_ns = task::now_ns();
         for supervised in task::supervised() {
-            if let Some((id, result)) = supervised.take_end() {
-                match result {
-                    Ok(()) => self.close(&supervised),
-                    Err(failure) => self.failed(&supervised, id, &failure, now_ns),
+            match supervised.end() {
+                Some((_, Ok(()))) => self.close(&supervised),
+                Some((id, Err(failure))) if !self.is_noted(id) => {
+                    self.failed(&supervised, id, &failure, now_ns);
                 }
+                _ => {}
             }
         }
         for case in &mut self.cases {
             case.restart_if_due(now_ns);
         }
         self.cases.retain(|case| !case.failures_ns.is_empty());
+    }
+
+    /// Whether the restart that answers the end of the task `id` is due already.
+    fn is_noted(&self, id: TaskId) -> bool {
+        let mut dues = self.cases.iter().filter_map(|case| case.due);
+        dues.any(|(_, noted)| noted == id)
     }
 
     /// The task has come to its end.
@@ -150,8 +160,10 @@ impl Case {
         let doublings = (count - 1).min(20);
         let pause = policy.first_pause.saturating_mul(1 << doublings);
         let pause_ns = nanoseconds(pause.min(policy.longest_pause));
-        self.reloaded = self.reload(id);
+        // First of all: if what follows ends this supervisor, the other one goes on from here.
         self.due = Some((now_ns.saturating_add(pause_ns), id));
+        self.reloaded = false;
+        self.reloaded = self.reload(id);
     }
 
     /// Loads the component anew in which the task `id` faulted, if it has faulted there before; whether
@@ -188,6 +200,11 @@ impl Case {
         let Some((_, id)) = self.due.filter(|(due_ns, _)| *due_ns <= now_ns) else {
             return;
         };
+        if self.supervised.id() != Some(id) {
+            // It has been, by a supervisor that did not come to say so.
+            self.due = None;
+            return;
+        }
         let name = self.supervised.name();
         match self.supervised.restart() {
             Ok(()) => {

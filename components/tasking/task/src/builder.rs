@@ -258,6 +258,13 @@ impl JoinHandle {
         self.task.ending.lock().over
     }
 
+    /// How the task ended, if it has and its stack is left.
+    pub(crate) fn result(&self) -> Option<Result<(), Failure>> {
+        let ending = self.task.ending.lock();
+        let result = || ending.result.clone().unwrap_or(Ok(()));
+        ending.over.then(result)
+    }
+
     /// Waits until the task has ended; its stack is free when this returns. A safe point.
     ///
     /// # Errors

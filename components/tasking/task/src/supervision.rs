@@ -106,16 +106,13 @@ impl Supervised {
         self.handle.lock().as_ref().map(JoinHandle::id)
     }
 
-    /// How the task ended, once for each that has.
+    /// How the task ended, if it has. The answer stays the same until the task is made again, so it is not
+    /// lost with a task that has asked for it and ends itself.
     #[must_use]
-    pub fn take_end(&self) -> Option<(TaskId, Result<(), Failure>)> {
-        let mut handle = self.handle.lock();
-        if !handle.as_ref()?.is_over() {
-            return None;
-        }
-        let ended = handle.take()?;
-        drop(handle);
-        Some((ended.id(), ended.join()))
+    pub fn end(&self) -> Option<(TaskId, Result<(), Failure>)> {
+        let handle = self.handle.lock();
+        let handle = handle.as_ref()?;
+        Some((handle.id(), handle.result()?))
     }
 
     /// Makes the task again.
