@@ -339,15 +339,19 @@ impl Drop for JoinHandle {
 /// Runs the body of the current task, which has just begun, and ends the task.
 pub(crate) fn run_current() -> ! {
     let mut body = with_current(|task| task.body.lock().take()).flatten();
-    let result = catch(&mut || {
+    let mut result = catch(&mut || {
         if let Some(body) = body.take() {
             safe_point(); // It may have been killed before it began.
             body();
         }
     });
     drop(body);
-    let dropped = drop_locals();
-    let result = result.and(dropped);
+    // Not handed on by value: a failure is large.
+    if let Err(failure) = drop_locals()
+        && result.is_ok()
+    {
+        result = Err(failure);
+    }
     with_current(|task| task.forget_streams());
     // In a catch: it may unload the code that the task ran. A failure of that has been reported.
     let _ = catch(&mut || drop(with_current(|task| task.take_kept())));
