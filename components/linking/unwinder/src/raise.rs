@@ -110,6 +110,10 @@ fn divert_to_catch(frame: &mut TrapFrame, pending: Pending) -> bool {
     };
     // SAFETY: the record lies in the frame of a catch of this task, which waits for its body.
     unsafe { (*record).pending = Some(pending) };
+    // Before the report, during which the task may be preempted: what it has just freed is to stay where it
+    // can be found.
+    // SAFETY: as above.
+    unsafe { (*record).suspect_heap() };
     // SAFETY: `unwind_pending` never returns to the interrupted code; the stack has the room that
     // interrupt entry or the caller has made sure of.
     unsafe { frame.divert(unwind_pending) };

@@ -90,6 +90,9 @@ pub struct Local {
     pub handler_frame: AtomicU64,
     /// What `heap` was when that began; 0 when there is none.
     pub handler_heap: AtomicUsize,
+    /// Whether the CPU goes without its share of the heap while an exception is unwound, so that others may
+    /// look into that.
+    pub heap_left: AtomicBool,
     /// Faults in the handling of that interrupt.
     pub handler_faults: AtomicU32,
     /// The end of the stack on which devices' interrupts are entered.
@@ -133,6 +136,7 @@ impl Local {
             exception_depth: AtomicU32::new(0),
             handler_frame: AtomicU64::new(0),
             handler_heap: AtomicUsize::new(0),
+            heap_left: AtomicBool::new(false),
             handler_faults: AtomicU32::new(0),
             device_stack_end: AtomicU64::new(0),
         }

@@ -16,20 +16,24 @@ static UNWINDINGS: AtomicUsize = AtomicUsize::new(0);
 #[inline]
 #[must_use]
 pub fn is_memory_suspect() -> bool {
-    UNWINDINGS.load(Ordering::Relaxed) > 0
+    UNWINDINGS.load(Ordering::SeqCst) > 0
 }
 
 /// An exception is about to be unwound.
 pub fn suspect_memory() {
-    UNWINDINGS.fetch_add(1, Ordering::Relaxed);
+    UNWINDINGS.fetch_add(1, Ordering::SeqCst);
     leave_heap_share();
 }
 
 /// Lets this CPU go without its share of the heap if an exception is being unwound, since nobody looks at
-/// what comes into it. It gets it back from `heap` afterwards.
+/// what comes into it; what is free there stays there. It gets it back from `heap` afterwards.
 pub fn leave_heap_share() {
     if is_memory_suspect() {
-        without_interrupts(|| local().heap.store(0, Ordering::Relaxed));
+        without_interrupts(|| {
+            let local = local();
+            local.heap.store(0, Ordering::Relaxed);
+            local.heap_left.store(true, Ordering::SeqCst);
+        });
     }
 }
 

@@ -13,7 +13,7 @@ use core::{
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
 };
-use cpu::PreemptionGuard;
+use cpu::{CpuId, PreemptionGuard};
 
 /// CPUs with magazines; a further one goes to the lock each time.
 const MAX_CPUS: usize = 64;
@@ -170,19 +170,28 @@ fn here(_: &PreemptionGuard, class: Class) -> Option<&'static Magazines> {
     Some(unsafe { &*entry.cast() })
 }
 
-/// Whether `block` is among the free blocks that this CPU's share has.
+/// Whether `block` is among the free blocks of this CPU's share, or of one that its CPU has left because an
+/// exception is being unwound: the task may be on another CPU by now than the one that it was hit on. Such a
+/// share stays as it is until the unwinding is over.
 pub(crate) fn holds(class: Class, block: NonNull<u8>) -> bool {
     let _here = PreemptionGuard::new();
-    let share = usize::try_from(cpu::local().id().0).ok();
-    let magazines = share
-        .and_then(|index| SHARES.get(index))
-        .and_then(|share| share.0.get(class.index()));
-    let Some(magazines) = magazines else {
-        return false;
-    };
-    // Before the CPU has joined, the slots lead nowhere.
-    magazines.capacity.load(Ordering::Relaxed) > 0
-        && (magazines.loaded.get().contains(block) || magazines.spare.get().contains(block))
+    let me = cpu::current_cpu();
+    let mut shares = (0..).map(CpuId).zip(&SHARES);
+    shares.any(|(cpu, share)| {
+        let left = || cpu::local_of(cpu).is_some_and(|it| it.heap_left.load(Ordering::SeqCst));
+        (cpu == me || left()) && share.holds(class, block)
+    })
+}
+
+impl Share {
+    fn holds(&self, class: Class, block: NonNull<u8>) -> bool {
+        let Some(magazines) = self.0.get(class.index()) else {
+            return false;
+        };
+        // Before the CPU has joined, the slots lead nowhere.
+        magazines.capacity.load(Ordering::Relaxed) > 0
+            && (magazines.loaded.get().contains(block) || magazines.spare.get().contains(block))
+    }
 }
 
 /// Gives this CPU its share, unless it has one or is in an interrupt handler, or a fault is being unwound.
@@ -197,6 +206,12 @@ pub(crate) fn join() {
     let Some(share) = SHARES.get(index) else {
         return;
     };
+    // Either who unwinds an exception from now on finds the share in use, or this sees that one does.
+    local.heap_left.store(false, Ordering::SeqCst);
+    if cpu::is_memory_suspect() {
+        local.heap_left.store(true, Ordering::SeqCst);
+        return;
+    }
     for (magazines, class) in share.0.iter().zip(Class::all()) {
         if magazines.capacity.load(Ordering::Relaxed) > 0 {
             continue; // It had stepped aside.

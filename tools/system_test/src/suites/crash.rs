@@ -35,6 +35,7 @@ pub(crate) const SUITE: Suite = Suite {
         }),
         ("every_kind_on_1_cpu", |options| every_kind(options, 1)),
         ("every_kind_on_4_cpus", |options| every_kind(options, 4)),
+        ("memory_on_the_move_on_4_cpus", on_the_move),
         ("a_cpu_that_is_stuck_is_named", stuck),
     ]),
 };
@@ -106,6 +107,20 @@ fn every_kind(options: &Options, processors: u32) -> Verdict {
             guest.tail()
         ))
     })
+}
+
+/// Faults between a move of memory and the note of its new place. What was free on one CPU was freed again by
+/// the unwinding on another, or had been given away during the report, and the heap was destroyed.
+fn on_the_move(options: &Options) -> Verdict {
+    let mut guest = Guest::boot(Machine {
+        boot: Boot::Direct,
+        processors: 4,
+        ..Machine::default()
+    })?;
+    for _ in 0..options.rounds(40, 400) {
+        crash(&mut guest, "moved", "vector 14")?;
+    }
+    recovered(&mut guest)
 }
 
 fn crash_repeatedly(guest: &mut Guest, kind: &str, reason: &str, rounds: u32) -> Verdict {
