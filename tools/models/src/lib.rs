@@ -9,13 +9,18 @@
 #[cfg(test)]
 mod atomic {
     pub(crate) use shuttle::sync::atomic::{
-        AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 }
 
 #[cfg(test)]
 #[path = "../../../components/machine/cpu/src/holder.rs"]
 mod holder;
+
+#[cfg(test)]
+#[expect(dead_code, reason = "some of it is for what is not modelled")]
+#[path = "../../../components/tasking/task/src/state.rs"]
+pub mod state;
 
 #[cfg(test)]
 #[path = "../../../components/tasking/wait_queue/src/wake_ups.rs"]
@@ -31,6 +36,9 @@ mod permits;
 
 #[cfg(test)]
 mod queue;
+
+#[cfg(test)]
+mod scheduled;
 
 #[cfg(test)]
 mod tests;

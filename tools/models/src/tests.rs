@@ -5,6 +5,7 @@ use crate::{
     holder::{self, Holder},
     permits::Permits,
     queue::Queue,
+    scheduled::Scheduled,
     words::{NOBODY, OwnerWord, RwWord},
 };
 use shuttle::thread;
@@ -47,6 +48,32 @@ fn a_wake_up_is_not_lost() {
         shared.0.wake_one();
         waiter.join().unwrap();
     });
+}
+
+/// A task that two others wake, each for something of its own, sees both, and is never in two queues.
+#[test]
+fn a_task_that_blocks_is_queued_once_and_comes_back() {
+    let model = |rounds: usize| {
+        move || {
+            let shared = Arc::new((Scheduled::running(), AtomicUsize::new(0)));
+            let seen = Arc::clone(&shared);
+            threads(3, move |number| {
+                let (task, count) = &*seen;
+                if number == 0 {
+                    while count.load(Ordering::SeqCst) < 2 * rounds {
+                        task.block();
+                    }
+                } else {
+                    for _ in 0..rounds {
+                        count.fetch_add(1, Ordering::SeqCst);
+                        task.unblock();
+                    }
+                }
+            });
+        }
+    };
+    in_every_order(model(1));
+    at_random(model(3));
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub fn enter(idle: IdleTask) {
     idle.give_to_this_cpu();
     cpu::set_switched_at(cpu::timestamp());
     task.set_state(State::Running);
-    task.on_cpu.store(true, Ordering::Relaxed);
+    task.words.enter_cpu();
     per_cpu::set_idling(true);
     let load = task.saved_stack_pointer.load(Ordering::Acquire);
     cpu::set_current_task(Arc::into_raw(task) as usize);

@@ -33,6 +33,11 @@
 
 extern crate alloc;
 
+/// Where the atomics come from that models replace.
+mod atomic {
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+}
+
 mod builder;
 mod cpu_queues;
 mod cpu_start;
@@ -54,6 +59,7 @@ mod run_queue;
 mod runnable;
 mod schedule;
 mod start;
+mod state;
 mod streams;
 mod supervision;
 mod switch;
@@ -88,9 +94,10 @@ pub use repair::{abandon, land, repair, requeue_lost, settle, settle_switch, wak
 pub use run_queue::{KeyedQueue, RunQueue};
 pub use runnable::Runnable;
 pub use schedule::{block, block_until, block_within, current, with_current, yield_now};
+pub use state::State;
 pub use streams::{NullStreams, StreamError, Streams, streams};
 pub use supervision::{Restart, Supervised, supervised};
-pub use task::{INVERSE_WEIGHT_SHIFT, POLICY_WORDS, State, Task, TaskId, UnwindState};
+pub use task::{INVERSE_WEIGHT_SHIFT, POLICY_WORDS, Task, TaskId, UnwindState};
 pub use task_local::TaskLocal;
 pub use timers::{now_ns, sleep};
 pub use waiter::{Waiter, WaiterList};

@@ -92,7 +92,7 @@ pub fn settle_switch(stack_pointer: u64) {
     cpu::set_current_task(core::ptr::from_ref(previous) as usize);
     // SAFETY: the reference was this CPU's, which does not run the task now.
     let next = unsafe { Arc::from_raw(next) };
-    next.on_cpu.store(false, Ordering::Release);
+    next.words.leave_cpu_in_queue();
     if next.kind != Kind::Idle {
         next.set_state(State::Runnable);
         // SAFETY: the task had been picked by this CPU alone, and is runnable again.
@@ -109,7 +109,7 @@ pub fn settle() {
         if task.state() != State::Running {
             // Its reference is the CPU's again, if it was a queue's.
             task.set_state(State::Running);
-            task.queue_later.store(false, Ordering::SeqCst);
+            task.words.drop_queueing();
         }
         if task.kind == Kind::Idle {
             per_cpu::set_idling(true);
@@ -145,7 +145,7 @@ fn take_left() -> Option<(Arc<Task>, bool)> {
     // it is no more on it.
     let previous = unsafe { raw.as_ref() }?;
     let ended = previous.state() == State::Ended;
-    previous.on_cpu.store(false, Ordering::SeqCst);
+    previous.words.leave_cpu();
     // SAFETY: the reference to a task that is left in no queue is the one that the CPU had.
     (left & schedule::LEFT_IN_QUEUE == 0).then(|| (unsafe { Arc::from_raw(raw) }, ended))
 }
@@ -250,7 +250,7 @@ fn take_off(task: &Task) -> bool {
     if (0..).map(CpuId).take(MAX_CPUS).any(runs) {
         return false;
     }
-    task.on_cpu.store(false, Ordering::SeqCst);
+    task.words.leave_cpu();
     true
 }
 
@@ -261,9 +261,7 @@ fn becomes_runnable(task: &Task) -> bool {
     if state == State::Ended {
         return false;
     }
-    task.wake_up.store(true, Ordering::SeqCst);
-    task.queue_later.store(false, Ordering::SeqCst);
-    task.set_state(State::Runnable);
+    task.words.reset_to_runnable();
     true
 }
 
@@ -327,9 +325,7 @@ pub fn requeue_lost(candidates: &mut [Option<crate::TaskId>]) -> usize {
             return 0;
         }
         let confirmed = lost.iter().filter(|task| is_lost(task));
-        confirmed
-            .map(|task| task.queue_later.store(true, Ordering::SeqCst))
-            .count()
+        confirmed.map(|task| task.words.give_queueing()).count()
     });
     // Not in the rendezvous: this asks the policy. A CPU that does not stand still puts it off.
     lost.iter().for_each(|task| task.queue_if_left());

@@ -84,12 +84,9 @@ pub fn block_until(deadline_ns: Option<u64>) {
 /// Blocks the current task; interrupts must be off.
 #[inline(always)]
 fn block_here(task: &Task) {
-    // Either the waker sees `Blocked` and makes the task runnable, or this sees its wake-up.
-    task.set_state(State::Blocked);
-    let awake = task.wake_up.swap(false, Ordering::SeqCst);
-    if !(awake && take_back(task)) {
+    if task.words.begin_block() {
         leave(task);
-        task.wake_up.store(false, Ordering::SeqCst);
+        task.words.end_block();
     }
 }
 
@@ -102,20 +99,6 @@ pub(crate) fn leave_for_ever() -> ! {
     });
     // Nobody switches to a task that has ended.
     cpu::halt()
-}
-
-/// Goes on with the current task, which has been woken after it was marked as blocked, if nobody else
-/// answers for it yet.
-fn take_back(task: &Task) -> bool {
-    if task.change_state(State::Blocked, State::Running) {
-        return true;
-    }
-    // A waker on another CPU has made it runnable, but left it to this CPU to put it in a queue.
-    let ours = task.queue_later.swap(false, Ordering::SeqCst);
-    if ours {
-        task.set_state(State::Running);
-    }
-    ours
 }
 
 /// Lets the task that the policy prefers run, which may be the current one; returns when the current
@@ -232,7 +215,7 @@ fn make_way(current: &Task) -> bool {
     };
     if !idles {
         current.mark(State::Runnable);
-        current.queue_later.store(true, Ordering::SeqCst);
+        current.words.give_queueing();
     }
     switch_to(current, next, LEFT_ALONE);
     true
@@ -299,7 +282,7 @@ fn switch_between(current: &Task, next: *const Task, left: usize) {
     // CPU sets what it has itself.
     let disabled = cpu::preemption_depth();
     next.mark(State::Running);
-    next.on_cpu.store(true, Ordering::Relaxed);
+    next.words.enter_cpu();
     next.cpu.store(cpu::current_cpu().0, Ordering::Relaxed);
     cpu::set_current_task(core::ptr::from_ref(next) as usize);
     cpu::set_leaving_task(core::ptr::from_ref(current) as usize | left);
@@ -349,7 +332,7 @@ pub(crate) fn finish_switch() {
         // it is no more on it.
         let previous = unsafe { &*(left.wrapping_sub(LEFT_IN_QUEUE) as *const Task) };
         // From here on another CPU may run it, and end it.
-        previous.on_cpu.store(false, Ordering::Release);
+        previous.words.leave_cpu_in_queue();
     } else {
         finish_leaving(left as *const Task);
     }
@@ -365,7 +348,7 @@ fn finish_leaving(previous: *const Task) {
     let previous = unsafe { Arc::from_raw(previous) };
     let ended = previous.state() == State::Ended;
     // From here on a waker puts the task in a queue itself; one that came before has left it to us.
-    previous.on_cpu.store(false, Ordering::SeqCst);
+    previous.words.leave_cpu();
     see_off(previous, ended);
 }
 
@@ -373,7 +356,7 @@ fn finish_leaving(previous: *const Task) {
 pub(crate) fn see_off(previous: Arc<Task>, ended: bool) {
     if ended {
         retire(previous);
-    } else if previous.queue_later.load(Ordering::SeqCst) {
+    } else if previous.words.has_queueing() {
         queue(previous);
     }
 }

@@ -1,8 +1,13 @@
 //! What a task is.
 
 use crate::{
-    Failure, Kept, NullStreams, Priority, Runnable, Streams, TaskName, WaitList, locks::HeldLocks,
-    policy, run_queue::RunLink, schedule, task_local::Locals,
+    Failure, Kept, NullStreams, Priority, Runnable, Streams, TaskName, WaitList,
+    locks::HeldLocks,
+    policy,
+    run_queue::RunLink,
+    schedule,
+    state::{State, StateWords},
+    task_local::Locals,
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -25,48 +30,6 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// What a task is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum State {
-    /// Waits for a CPU, in a policy's queue or on its way there.
-    Runnable = 0,
-    /// Runs on a CPU.
-    Running = 1,
-    /// Waits to be unblocked.
-    Blocked = 2,
-    /// Has ended.
-    Ended = 3,
-}
-
-impl State {
-    const fn from_number(number: u8) -> Self {
-        match number {
-            0 => Self::Runnable,
-            1 => Self::Running,
-            2 => Self::Blocked,
-            _ => Self::Ended,
-        }
-    }
-
-    /// The state's name, as `ps` prints it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Runnable => "runnable",
-            Self::Running => "running",
-            Self::Blocked => "blocked",
-            Self::Ended => "ended",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// What a task runs.
 pub(crate) type Body = Box<dyn FnOnce() + Send>;
 
@@ -77,14 +40,7 @@ pub struct Task {
     pub(crate) component: Arc<str>,
     pub(crate) kind: Kind,
     cpus: CpuSet,
-    state: AtomicU8,
-    /// A wake-up that the task has not seen yet.
-    pub(crate) wake_up: AtomicBool,
-    /// Whether a CPU runs it or has not yet finished switching away from it.
-    pub(crate) on_cpu: AtomicBool,
-    /// Whether it has been woken while a CPU was still switching away from it, and whoever finds that
-    /// done first is to put it in a queue.
-    pub(crate) queue_later: AtomicBool,
+    pub(crate) words: StateWords,
     /// The CPU that it last ran on.
     pub(crate) cpu: AtomicU32,
     priority: AtomicU8,
@@ -191,10 +147,7 @@ impl Task {
             component: parts.component,
             kind: parts.kind,
             cpus: parts.cpus,
-            state: AtomicU8::new(parts.state as u8),
-            wake_up: AtomicBool::new(false),
-            on_cpu: AtomicBool::new(parts.state == State::Running),
-            queue_later: AtomicBool::new(false),
+            words: StateWords::new(parts.state),
             cpu: AtomicU32::new(0),
             priority: AtomicU8::new(0),
             weight: AtomicU32::new(0),
@@ -249,18 +202,17 @@ impl Task {
     /// What the task is doing.
     #[must_use]
     pub fn state(&self) -> State {
-        State::from_number(self.state.load(Ordering::SeqCst))
+        self.words.get()
     }
 
     pub(crate) fn set_state(&self, state: State) {
-        self.state.store(state as u8, Ordering::SeqCst);
+        self.words.set(state);
     }
 
     /// Changes the state of a task whose only [`Runnable`] the caller has, or takes or gives.
     #[inline]
     pub(crate) fn mark(&self, state: State) {
-        // That value goes from one CPU to another under the lock of a queue.
-        self.state.store(state as u8, Ordering::Release);
+        self.words.mark(state);
     }
 
     /// Ticks of the time-stamp counter that CPUs have spent in the task, without the turn that it has
@@ -269,13 +221,6 @@ impl Task {
     #[inline]
     pub fn cpu_ticks(&self) -> u64 {
         self.cycles.load(Ordering::Relaxed)
-    }
-
-    /// Goes from one state to another if the task is in the first.
-    pub(crate) fn change_state(&self, from: State, to: State) -> bool {
-        self.state
-            .compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
     }
 
     /// Makes the task runnable if it is blocked; otherwise its next [`crate::block`] returns at
@@ -307,25 +252,13 @@ impl Task {
     /// queue.
     #[inline]
     fn is_ours_to_queue(&self) -> bool {
-        self.wake_up.store(true, Ordering::SeqCst);
-        if self.kind == Kind::Idle {
-            return false; // It never waits to be woken, whatever its state says.
-        }
-        if !self.change_state(State::Blocked, State::Runnable) {
-            return false;
-        }
-        if !self.on_cpu.load(Ordering::SeqCst) {
-            return true;
-        }
-        // Its stack is still in use. Two CPUs that waited here for the stacks of each other's tasks
-        // would do so for ever, so the one that leaves it puts it in a queue, unless it has just left.
-        self.queue_later.store(true, Ordering::SeqCst);
-        !self.on_cpu.load(Ordering::SeqCst) && self.queue_later.swap(false, Ordering::SeqCst)
+        // The idle task never waits to be woken, whatever its state says.
+        self.kind != Kind::Idle && self.words.wake()
     }
 
     /// Puts the task in a queue if that has been left to whoever calls this first.
     pub(crate) fn queue_if_left(self: &Arc<Self>) {
-        if self.queue_later.swap(false, Ordering::SeqCst) {
+        if self.words.take_queueing() {
             // SAFETY: the task is runnable, and this is the one that has been left to queue it.
             let runnable = unsafe { Runnable::new(Arc::clone(self)) };
             policy::enqueue(runnable, policy::Reason::Woken);
@@ -506,7 +439,7 @@ impl Task {
     /// Whether a CPU is on the task's stack: it runs the task, or is still switching away from it.
     #[must_use]
     pub fn is_on_cpu(&self) -> bool {
-        self.on_cpu.load(Ordering::Acquire)
+        self.words.is_on_cpu()
     }
 
     /// Whether the task runs now.
