@@ -234,6 +234,9 @@ pub fn spawn(
 }
 
 /// The right to learn how a task ended. Dropping it lets the task run on.
+///
+/// It is a value: whoever has it may wait for the task, and need not have made it. Passing it on, to another
+/// task or through a channel, passes that right on, and leaves none behind.
 #[derive(Debug)]
 pub struct JoinHandle {
     task: Arc<Task>,
@@ -270,6 +273,10 @@ impl JoinHandle {
     /// # Errors
     ///
     /// The failure that ended the task.
+    ///
+    /// # Panics
+    ///
+    /// When it is the current task's own end.
     pub fn join(self) -> Result<(), Failure> {
         self.wait();
         ending::release(&self.task);
@@ -282,6 +289,10 @@ impl JoinHandle {
     }
 
     /// Waits until the task has ended. A safe point.
+    ///
+    /// # Panics
+    ///
+    /// When it is the current task's own end.
     pub fn wait(&self) {
         while self.enlist() {
             let listed = Listed(self);
@@ -293,7 +304,12 @@ impl JoinHandle {
 
     /// Like [`JoinHandle::wait`], and goes on with it when a fault has hit the wait itself: for whoever the
     /// task depends on. A safe point.
+    ///
+    /// # Panics
+    ///
+    /// When it is the current task's own end.
     pub fn wait_through_faults(&self) {
+        with_current(|me| self.check_not_own(me));
         while catch(&mut || self.wait()).is_err() {
             // It has been reported. A kill is no fault.
             safe_point();
@@ -303,6 +319,7 @@ impl JoinHandle {
     /// Puts the current task among those that wait, unless the end has come; whether it has not.
     fn enlist(&self) -> bool {
         let Some(me) = current() else { return false };
+        self.check_not_own(&me);
         let mut ending = self.task.ending.lock();
         if ending.over {
             return false;
@@ -311,6 +328,19 @@ impl JoinHandle {
         let _ = ending.waiters.push_back(me);
         true
     }
+
+    fn check_not_own(&self, me: &Task) {
+        if core::ptr::eq(&raw const *self.task, me) {
+            waits_for_itself(me);
+        }
+    }
+}
+
+/// The current task wants to wait for its own end.
+#[cold]
+#[expect(clippy::panic, reason = "the alternative is to wait for ever")]
+fn waits_for_itself(me: &Task) -> ! {
+    panic!("task {} \"{}\" waits for its own end", me.id(), me.name())
 }
 
 /// The current task may be among those that wait for another one's end. Dropping it takes it out.
