@@ -38,9 +38,10 @@ fn main(arguments: &Arguments) -> ExitCode {
     let Some((target, sources)) = arguments.operands().split_last() else {
         return ExitCode::USAGE;
     };
-    let into = vfs::metadata(target).is_ok_and(|target| target.kind == Kind::Directory);
-    if sources.len() > 1 && !into {
-        eprintln!("cp: {}: it is not a directory", Shown(target));
+    if sources.len() > 1
+        && let Err(error) = vfs::directory_path(target)
+    {
+        eprintln!("cp: {error}");
         return ExitCode::FAILURE;
     }
     let mut code = ExitCode::SUCCESS;

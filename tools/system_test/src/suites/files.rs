@@ -203,7 +203,12 @@ fn copies(guest: &mut Guest) -> Verdict {
         "cp -r /t /t/sub/x",
         &["cannot be copied into itself"],
     )?;
-    refused(guest, "cp /t/a /t/c /t/z", &["/t/z: it is not a directory"])?;
+    refused(guest, "cp /t/a /t/c /t/a", &["/t/a: it is not a directory"])?;
+    refused(
+        guest,
+        "cp /t/a /t/c /t/none",
+        &["/t/none: there is no such"],
+    )?;
     refused(guest, "cp /nothing /t", &["/nothing: there is no such"])?;
     refused(guest, "cp /t/a /boot", &["/boot/a: it can only be read"])?;
     silent(guest, "rm -r /t /u")
@@ -233,6 +238,9 @@ fn moves(guest: &mut Guest) -> Verdict {
     )?;
     refused(guest, "mv /nothing /m", &["/nothing: there is no such"])?;
     refused(guest, "mv / /m", &["no name"])?;
+    refused(guest, "mv /m/c /m /none", &["/none: there is no such"])?;
+    silent(guest, "write /m/f one")?;
+    refused(guest, "mv /m/c /m /m/f", &["/m/f: it is not a directory"])?;
     silent(guest, "rm -r /m")
 }
 
