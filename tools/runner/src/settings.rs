@@ -3,6 +3,9 @@
 use crate::{accelerator::Accelerator, error::RunnerError, machine::Boot};
 use std::{env, path::Path, time::Duration};
 
+/// Processors that the system can use.
+const MOST_PROCESSORS: u32 = 64;
+
 /// What the user asked for.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -31,7 +34,7 @@ impl Settings {
     pub fn from_environment() -> Result<Self, RunnerError> {
         Ok(Self {
             memory_mib: memory(&variable("MEM").unwrap_or_else(|| "256".into()))?,
-            processors: number("SMP", "1", "a number of processors from 1 to 255")?,
+            processors: processors(&variable("SMP").unwrap_or_else(|| "1".into()))?,
             boot: boot(&variable("BOOT").unwrap_or_else(|| "bios".into()))?,
             accelerator: accelerator(&variable("ACCEL").unwrap_or_else(|| "auto".into()))?,
             instruction_count: switch("ICOUNT")?,
@@ -87,6 +90,17 @@ fn number(name: &'static str, default: &str, expected: &'static str) -> Result<u
     }
 }
 
+fn processors(value: &str) -> Result<u32, RunnerError> {
+    let number = value.parse().ok();
+    number
+        .filter(|number| (1..=MOST_PROCESSORS).contains(number))
+        .ok_or_else(|| RunnerError::Setting {
+            name: "SMP",
+            value: value.into(),
+            expected: "a number of processors from 1 to 64",
+        })
+}
+
 fn memory(value: &str) -> Result<u32, RunnerError> {
     let (digits, unit) = match value.strip_suffix(['G', 'g']) {
         Some(digits) => (digits, 1024),
@@ -133,6 +147,19 @@ fn accelerator(value: &str) -> Result<Option<Accelerator>, RunnerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processors_are_as_many_as_the_system_uses() {
+        assert_eq!(processors("1").ok(), Some(1));
+        assert_eq!(processors("64").ok(), Some(64));
+        for value in ["0", "65", "-1", "all"] {
+            let message = processors(value).map_err(|error| error.to_string());
+            assert!(
+                message.is_err_and(|it| it.contains("from 1 to 64")),
+                "{value}"
+            );
+        }
+    }
 
     #[test]
     fn memory_takes_units() {

@@ -131,6 +131,7 @@ fn wrong_setting(_: &Options) -> Verdict {
         ("BOOT", "floppy"),
         ("MEM", "lots"),
         ("SMP", "0"),
+        ("SMP", "65"),
         ("ACCEL", "magic"),
     ] {
         let output = strake(&[(name, value)], "")?;
