@@ -89,8 +89,16 @@ fn plan() -> Result<Plan, InjectError> {
             expected: "all, software, hardware, or one kind".into(),
         });
     }
+    let count = number("N", 100)?;
+    if count == 0 {
+        return Err(InjectError::Setting {
+            name: "N",
+            value: "0".into(),
+            expected: "a number of faults of at least 1".into(),
+        });
+    }
     Ok(Plan {
-        count: number("N", 100)?,
+        count,
         first: number("FIRST", 0)?,
         seed: number("SEED", 1)?,
         name,

@@ -2,7 +2,7 @@
 //! once lost.
 
 use crate::{
-    failure::{Failure, Verdict, ensure},
+    failure::{Failure, Verdict, contains, ensure},
     json::{items, text},
     plan::{Options, Suite, Tests},
 };
@@ -13,6 +13,7 @@ use std::{fs, process::Command};
 pub(crate) const SUITE: Suite = Suite {
     name: "inject",
     tests: Tests::Own(&[
+        ("a_campaign_of_no_faults_is_refused", none_wanted),
         ("most_faults_are_recovered_from", recovered),
         ("choice_of_a_task_may_fail", |_| {
             all_recovered("Fair as task")
@@ -31,6 +32,18 @@ const SEED: &str = "1";
 /// chance: with the shares that campaigns found (99.9 and 81), fewer than these are left once in ten thousand
 /// runs. They show that recovering works at all; campaigns measure how well.
 const SHARES: [(&str, usize, usize); 2] = [("software", 80, 99), ("hardware", 30, 75)];
+
+fn none_wanted(_: &Options) -> Verdict {
+    let output = Command::new("target/release/inject")
+        .env("N", "0")
+        .output()
+        .map_err(|error| Failure::Wrong(format!("starting the injector: {error}")))?;
+    ensure(!output.status.success(), || "it succeeded".into())?;
+    contains(
+        &String::from_utf8_lossy(&output.stderr),
+        "N=0 is not possible; it takes a number of faults of at least 1",
+    )
+}
 
 fn recovered(options: &Options) -> Verdict {
     for (kind, few, many) in SHARES {
