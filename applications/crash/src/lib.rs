@@ -30,6 +30,7 @@ application::application! {
             "unwinder    faults in the unwinder while it unwinds a panic",
             "double      faults while no handler can be entered",
             "stuck       loops with interrupts off until the watchdog ends it",
+            "moved       faults while a value owns memory that is free",
         ],
         exit_codes: &[(101, "the fault happened")],
         ..Usage::NONE

@@ -33,6 +33,7 @@ pub(crate) const SUITE: Suite = Suite {
         ("exhaustion_in_small_steps", |options| {
             crashes(options, "exhaust", "alloc")
         }),
+        ("help_names_every_kind", help),
         ("every_kind_on_1_cpu", |options| every_kind(options, 1)),
         ("every_kind_on_4_cpus", |options| every_kind(options, 4)),
         ("memory_on_the_move_on_4_cpus", on_the_move),
@@ -162,6 +163,19 @@ fn crash(guest: &mut Guest, kind: &str, reason: &str) -> Verdict {
         contains(&output, "faults::")?;
     }
     contains(&guest.run("echo alive")?, "alive")
+}
+
+fn help(_: &Options) -> Verdict {
+    let mut guest = Guest::boot(Machine {
+        boot: Boot::Direct,
+        ..Machine::default()
+    })?;
+    let help = guest.run("crash --help")?;
+    let known = guest.run("crash no-such-kind")?;
+    let (_, kinds) = known.split_once("there are ").unwrap_or_default();
+    ensure(kinds.contains("moved"), || known.clone())?;
+    let mut kinds = kinds.split_whitespace();
+    kinds.try_for_each(|kind| contains(&help, &format!("\n{kind} ")))
 }
 
 /// The first fault of a boot was told as that of a stack without memory: its handler ran on a stack as fresh
