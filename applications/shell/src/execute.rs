@@ -3,8 +3,8 @@
 use crate::{built_in, job::Job};
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 use application::{
-    ErrorSink, ExitCode, PipeReader, PipeWriter, Redirection, Sink, Source, eprintln, pipe,
-    redirect, run,
+    ErrorSink, ExitCode, PipeReader, PipeWriter, Redirection, Sink, Source, StreamFile, eprintln,
+    pipe, redirect, run,
 };
 use command_line::syntax::{self, Mode, Step};
 use task::Streams;
@@ -209,7 +209,8 @@ impl Command {
         for lead in &self.leads {
             match lead {
                 Lead::Input(path) => {
-                    redirection.input = Some(Source::File(OpenOptions::READ.open(path)?));
+                    redirection.input =
+                        Some(Source::File(StreamFile::open(OpenOptions::READ, path)?));
                 }
                 Lead::Output(path, mode) => redirection.output = Some(open(path, *mode)?),
                 Lead::Error(path, mode) => {
@@ -227,7 +228,7 @@ fn open(path: &str, mode: Mode) -> Result<Sink, vfs::Error> {
         Mode::Replace => OpenOptions::REPLACE,
         Mode::Append => OpenOptions::APPEND,
     };
-    options.open(path).map(Sink::File)
+    StreamFile::open(options, path).map(Sink::File)
 }
 
 /// Starts the commands of a pipeline. One that cannot be started is reported, and stands in the job

@@ -51,7 +51,7 @@ pub use exit::ExitCode;
 pub use input::Lines;
 pub use output::{fail, write, write_bytes, write_error};
 pub use pipe::{PipeReader, PipeWriter, pipe};
-pub use redirect::{ErrorSink, Redirection, Sink, Source, redirect};
+pub use redirect::{ErrorSink, Redirection, Sink, Source, StreamFile, redirect};
 
 /// Declares the crate an application: `application! { usage: USAGE, main: main }`.
 ///

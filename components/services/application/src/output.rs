@@ -1,7 +1,11 @@
 //! Printing.
 
 use crate::ExitCode;
-use alloc::{format, string::String, sync::Arc};
+use alloc::{
+    format,
+    string::{String, ToString},
+    sync::Arc,
+};
 use core::fmt::{self, Write};
 use task::{Failure, StreamError, Streams};
 
@@ -44,9 +48,13 @@ pub fn write_bytes(bytes: &[u8]) {
 #[cold]
 fn give_up(error: StreamError) -> ! {
     let name = task::with_current(|task| String::from(task.name())).unwrap_or_default();
-    let text = format!("{name}: the output is cut off: {error}\n");
+    let streams = task::streams();
+    let why = streams
+        .output_failure()
+        .unwrap_or_else(|| error.to_string());
+    let text = format!("{name}: {why}; the output is cut off\n");
     // If that cannot be written either, there is nobody to tell.
-    let _ = task::streams().write_error(text.as_bytes());
+    let _ = streams.write_error(text.as_bytes());
     task::unwind(Failure::Exited {
         status: i32::from(ExitCode::FAILURE.0),
     })

@@ -1,17 +1,39 @@
 //! Streams that lead somewhere else than those of whoever starts a command.
 
 use crate::{PipeReader, PipeWriter};
-use alloc::sync::Arc;
+use alloc::{format, string::String, sync::Arc};
 use mutex::Mutex;
 use task::{StreamError, Streams};
-use vfs::{OpenFile, Reason};
+use vfs::{OpenFile, OpenOptions, Reason, Shown, path};
+
+/// A file that a stream comes from or leads to.
+pub struct StreamFile {
+    file: OpenFile,
+    path: Arc<str>,
+}
+
+impl StreamFile {
+    /// Opens the file that `path` names.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`OpenOptions::open`].
+    pub fn open(options: OpenOptions, path: &str) -> Result<Self, vfs::Error> {
+        let file = options.open(path)?;
+        let path = path::absolute(&vfs::current_directory(), path);
+        Ok(Self {
+            file,
+            path: Arc::from(path),
+        })
+    }
+}
 
 /// Where input comes from.
 pub enum Source {
     /// From a pipe.
     Pipe(PipeReader),
     /// From a file, from where it is now on.
-    File(OpenFile),
+    File(StreamFile),
 }
 
 /// Where output goes.
@@ -19,7 +41,7 @@ pub enum Sink {
     /// Into a pipe.
     Pipe(PipeWriter),
     /// Into a file.
-    File(OpenFile),
+    File(StreamFile),
 }
 
 /// Where error output goes.
@@ -76,7 +98,7 @@ pub fn redirect(redirection: Redirection, below: Arc<dyn Streams>) -> Arc<dyn St
     Arc::new(Redirected {
         input: input.map(|source| match source {
             Source::Pipe(pipe) => End::Pipe(pipe),
-            Source::File(file) => End::File(Mutex::new(file)),
+            Source::File(file) => End::file(file),
         }),
         output: output.map(end_of),
         error: error.map(|error| match error {
@@ -91,14 +113,40 @@ pub fn redirect(redirection: Redirection, below: Arc<dyn Streams>) -> Arc<dyn St
 fn end_of(sink: Sink) -> End<PipeWriter> {
     match sink {
         Sink::Pipe(pipe) => End::Pipe(pipe),
-        Sink::File(file) => End::File(Mutex::new(file)),
+        Sink::File(file) => End::file(file),
     }
 }
 
 /// One end of a stream. A file has one place that all who have the stream share.
 enum End<P> {
     Pipe(P),
-    File(Mutex<OpenFile>),
+    File {
+        state: Mutex<FileState>,
+        path: Arc<str>,
+    },
+}
+
+struct FileState {
+    file: OpenFile,
+    /// Why the last write that failed did.
+    failure: Option<Reason>,
+}
+
+impl<P> End<P> {
+    fn file(StreamFile { file, path }: StreamFile) -> Self {
+        let failure = None;
+        Self::File {
+            state: Mutex::new(FileState { file, failure }),
+            path,
+        }
+    }
+
+    fn path(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Pipe(_) => None,
+            Self::File { path, .. } => Some(Arc::clone(path)),
+        }
+    }
 }
 
 /// Streams of which some lead elsewhere.
@@ -115,9 +163,24 @@ impl End<PipeWriter> {
     fn write(&self, bytes: &[u8]) -> Result<usize, StreamError> {
         match self {
             Self::Pipe(pipe) => pipe.write(bytes),
-            Self::File(file) => {
+            Self::File { state, .. } => {
                 task::safe_point();
-                file.lock().write(bytes).map_err(stream_error)
+                let mut state = state.lock();
+                let written = state.file.write(bytes);
+                written.map_err(|reason| {
+                    state.failure = Some(reason);
+                    stream_error(reason)
+                })
+            }
+        }
+    }
+
+    fn failure(&self) -> Option<String> {
+        match self {
+            Self::Pipe(_) => None,
+            Self::File { state, path } => {
+                let reason = state.lock().failure?;
+                Some(format!("{}: {reason}", Shown(path)))
             }
         }
     }
@@ -134,9 +197,9 @@ impl Streams for Redirected {
     fn read(&self, buffer: &mut [u8]) -> Result<usize, StreamError> {
         match &self.input {
             Some(End::Pipe(pipe)) => Ok(pipe.read(buffer)),
-            Some(End::File(file)) => {
+            Some(End::File { state, .. }) => {
                 task::safe_point();
-                file.lock().read(buffer).map_err(stream_error)
+                state.lock().file.read(buffer).map_err(stream_error)
             }
             None => self.below.read(buffer),
         }
@@ -164,5 +227,26 @@ impl Streams for Redirected {
     fn directory(&self) -> Option<Arc<str>> {
         let own = self.directory.clone();
         own.or_else(|| self.below.directory())
+    }
+
+    fn input_path(&self) -> Option<Arc<str>> {
+        match &self.input {
+            Some(end) => end.path(),
+            None => self.below.input_path(),
+        }
+    }
+
+    fn output_path(&self) -> Option<Arc<str>> {
+        match &self.output {
+            Some(end) => end.path(),
+            None => self.below.output_path(),
+        }
+    }
+
+    fn output_failure(&self) -> Option<String> {
+        match &self.output {
+            Some(end) => end.failure(),
+            None => self.below.output_failure(),
+        }
     }
 }

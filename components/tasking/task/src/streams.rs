@@ -1,7 +1,7 @@
 //! Where a task reads from and writes to.
 
 use crate::with_current;
-use alloc::sync::Arc;
+use alloc::{string::String, sync::Arc};
 use core::fmt;
 
 /// Input, output and error output of a task, and the directory that it works in.
@@ -38,6 +38,23 @@ pub trait Streams: Send + Sync {
     /// The directory at which relative paths begin, as an absolute path in its shortest form; none is
     /// the root.
     fn directory(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    /// The absolute path of the file that is read, as it was when the stream was made; none when anything
+    /// else is read.
+    fn input_path(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    /// The same of the file that output is written to.
+    fn output_path(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    /// Where the last output that failed was to go, and why it did not, if more of that is known than the
+    /// error has said.
+    fn output_failure(&self) -> Option<String> {
         None
     }
 }
