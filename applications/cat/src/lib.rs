@@ -4,10 +4,13 @@
 
 extern crate alloc;
 
-use alloc::{string::String, vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec,
+};
 use application::{Arguments, ExitCode, Operands, Usage, eprintln};
-use task::StreamError;
-use vfs::OpenOptions;
+use vfs::{OpenFile, OpenOptions, Shown};
 
 application::application! {
     usage: Usage {
@@ -15,7 +18,7 @@ application::application! {
         summary: "copy files or the input to the output",
         operands: Operands::many("[FILE]…", 0),
         notes: &["Without a FILE, and for -, the input is copied."],
-        exit_codes: &[(1, "a file or the input cannot be read")],
+        exit_codes: &[(1, "a file or the input cannot be read, or is the output")],
         ..Usage::NONE
     },
     main: main,
@@ -30,25 +33,50 @@ fn main(arguments: &Arguments) -> ExitCode {
         [] => &input,
         files => files,
     };
+    let output = file_of(task::streams().output_path().as_deref());
     let mut code = ExitCode::SUCCESS;
     for file in files {
         let copied = match file.as_str() {
-            "-" => copy_input().map_err(|error| eprintln!("cat: {error}")),
-            path => copy_file(path).map_err(|error| eprintln!("cat: {error}")),
+            "-" => copy_input(output.as_ref()),
+            path => copy_file(path, output.as_ref()),
         };
-        if copied.is_err() {
+        if let Err(error) = copied {
+            eprintln!("cat: {error}");
             code = ExitCode::FAILURE;
         }
     }
     code
 }
 
+/// The file of a stream, if it comes from or leads to one that still has its name.
+fn file_of(path: Option<&str>) -> Option<OpenFile> {
+    OpenOptions::READ.open(path?).ok()
+}
+
+/// That a file that would be copied to itself has no end.
+fn check_other(path: &str, input: &OpenFile, output: Option<&OpenFile>) -> Result<(), String> {
+    if output.is_some_and(|output| output.is_same_file(input)) {
+        return Err(format!(
+            "{}: the input file is the output file",
+            Shown(path)
+        ));
+    }
+    Ok(())
+}
+
 /// Byte for byte, so that what is not text passes too.
-fn copy_input() -> Result<(), StreamError> {
+fn copy_input(output: Option<&OpenFile>) -> Result<(), String> {
     let streams = task::streams();
+    if let Some(path) = streams.input_path()
+        && let Some(input) = file_of(Some(&path))
+    {
+        check_other(&path, &input, output)?;
+    }
     let mut buffer = vec![0; CHUNK];
     loop {
-        let count = streams.read(&mut buffer)?;
+        let count = streams
+            .read(&mut buffer)
+            .map_err(|error| error.to_string())?;
         if count == 0 {
             return Ok(());
         }
@@ -56,8 +84,10 @@ fn copy_input() -> Result<(), StreamError> {
     }
 }
 
-fn copy_file(path: &str) -> Result<(), vfs::Error> {
-    let mut file = OpenOptions::READ.open(path)?;
+fn copy_file(path: &str, output: Option<&OpenFile>) -> Result<(), String> {
+    let open = OpenOptions::READ.open(path);
+    let mut file = open.map_err(|error| error.to_string())?;
+    check_other(path, &file, output)?;
     if let Some(bytes) = file.bytes() {
         application::write_bytes(bytes);
         return Ok(());
@@ -66,7 +96,7 @@ fn copy_file(path: &str) -> Result<(), vfs::Error> {
     loop {
         let count = file
             .read(&mut buffer)
-            .map_err(|reason| vfs::Error::new(path, reason))?;
+            .map_err(|reason| vfs::Error::new(path, reason).to_string())?;
         if count == 0 {
             return Ok(());
         }

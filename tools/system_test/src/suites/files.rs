@@ -27,6 +27,7 @@ pub(crate) const SUITE: Suite = Suite {
             ("directories_are_made_and_removed", directories),
             ("copies_are_copies", copies),
             ("moves_are_moves", moves),
+            ("a_file_is_not_copied_onto_itself", onto_itself),
             ("errors_name_path_and_reason", errors),
             ("the_current_directory_is_inherited", current_directory),
             ("tab_completes_paths", completion),
@@ -212,6 +213,23 @@ fn copies(guest: &mut Guest) -> Verdict {
     refused(guest, "cp /nothing /t", &["/nothing: there is no such"])?;
     refused(guest, "cp /t/a /boot", &["/boot/a: it can only be read"])?;
     silent(guest, "rm -r /t /u")
+}
+
+/// A file that was copied behind itself filled the file system, and one that was copied over itself was
+/// empty, and nothing said why.
+fn onto_itself(guest: &mut Guest) -> Verdict {
+    silent(guest, "mkdir /o; cd /o; write f one; write g two")?;
+    let said = ["cat: /o/f: the input file is the output file"];
+    refused(guest, "cat /o/f >> f", &said)?;
+    refused(guest, "cat < f >> /o/f", &said)?;
+    equal(guest.run("cat f g")?.as_str(), "one\ntwo")?;
+    // What else is asked for is copied.
+    refused(guest, "cat /o/f g >> f", &said)?;
+    equal(guest.run("cat f")?.as_str(), "one\ntwo")?;
+    refused(guest, "cat /o/f /o/f > f", &said)?;
+    silent(guest, "cat f; cat g | cat > /o/h; cat h >> g; cat < g > f")?;
+    equal(guest.run("cat f")?.as_str(), "two\ntwo")?;
+    silent(guest, "cd /; rm -r /o")
 }
 
 fn moves(guest: &mut Guest) -> Verdict {
