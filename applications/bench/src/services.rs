@@ -71,11 +71,20 @@ pub(crate) fn load_component() -> Outcome {
     fallible_cost(10, || loader::instantiate("yes").map(drop))
 }
 
-/// A library that nothing here imports from.
+/// A library of three functions that nothing here imports from.
 pub(crate) fn load_library() -> Outcome {
+    load_and_unload("async_task")
+}
+
+/// One of many functions.
+pub(crate) fn load_sync() -> Outcome {
+    load_and_unload("sync")
+}
+
+fn load_and_unload(library: &'static str) -> Outcome {
     fallible_cost(5, || {
-        loader::load("sync")?;
-        loader::unload("sync")
+        loader::load(library)?;
+        loader::unload(library)
     })
 }
 
