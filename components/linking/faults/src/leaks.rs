@@ -96,3 +96,10 @@ pub fn leaks() -> Vec<Leak> {
 pub fn total_leaks() -> usize {
     unwinder::losses().total()
 }
+
+/// How many killed tasks came to no safe point and were ended where they were. As after a fault, somebody whom
+/// such a task was about to wake may wait for ever.
+#[must_use]
+pub fn forced_ends() -> u64 {
+    unwinder::forced_ends()
+}

@@ -27,7 +27,7 @@ mod symbol;
 
 use component::{Handover, StartError};
 
-pub use leaks::{Leak, leaks, total_leaks};
+pub use leaks::{Leak, forced_ends, leaks, total_leaks};
 pub use loader::{CodePlace, NoLines};
 pub use provoke::{
     Provocation, UnknownProvocation, fault_at, fault_in_interrupt_handler, fault_nowhere,

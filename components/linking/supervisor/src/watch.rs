@@ -52,7 +52,7 @@ pub(crate) fn run() {
     loop {
         task::sleep(PAUSE);
         looks = looks.wrapping_add(1);
-        let faults = faults::total_records();
+        let faults = faults::total_records() + faults::forced_ends();
         if faults != faults_seen {
             faults_seen = faults;
             looks_after_fault = LOOKS_AFTER_FAULT;

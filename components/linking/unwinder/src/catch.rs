@@ -5,7 +5,10 @@ use crate::{
     frame::Cursor,
     registers::{self, Registers},
 };
-use core::{ptr, sync::atomic::Ordering};
+use core::{
+    ptr,
+    sync::atomic::{AtomicU64, Ordering},
+};
 use cpu::IrqMutex;
 use handover::layout;
 use interrupts::TrapFrame;
@@ -408,4 +411,19 @@ fn keep(loss: Loss) {
     if let Some(place) = losses.kept.get_mut(index) {
         *place = Some(loss);
     }
+}
+
+/// How many tasks were ended where they were.
+#[used]
+static FORCED_ENDS: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn note_forced_end() {
+    FORCED_ENDS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many killed tasks came to no safe point and were ended where they were, since the system's start. What
+/// such a task was doing for others may be half done: somebody who was to be woken may not have been.
+#[must_use]
+pub fn forced_ends() -> u64 {
+    FORCED_ENDS.load(Ordering::Relaxed)
 }

@@ -38,7 +38,7 @@ use component::{Handover, StartError};
 
 pub use arrival::set_arrival_listener;
 pub use backtrace::{Frame, backtrace, backtrace_interrupted, backtrace_parked, is_on_stack};
-pub use catch::{Loss, LossKind, Losses, Report, catch, losses};
+pub use catch::{Loss, LossKind, Losses, Report, catch, forced_ends, losses};
 pub use finder::{Finder, UnwindTable, register_finder};
 pub use frame::StepError;
 pub use lsda::LsdaError;

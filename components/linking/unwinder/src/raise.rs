@@ -287,6 +287,7 @@ unsafe extern "C-unwind" fn unwind_pending(frame: *mut TrapFrame) -> ! {
         // SAFETY: as in `report_and_unwind`.
         let record = unsafe { &mut *record };
         record.forgets = true;
+        catch::note_forced_end();
         begin(record, &failure);
         let registers = Registers::of_interrupted(&frame);
         let cursor = Cursor {

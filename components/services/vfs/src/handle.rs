@@ -91,6 +91,7 @@ impl OpenOptions {
         }
         let lookup = Lookup::of(path);
         if let Some(file) = lookup.as_ref().and_then(Lookup::file) {
+            task::safe_point(); // A walk begins with one.
             return self.open_existing(file).map_err(error);
         }
         let place = walk::parent(path)?;
@@ -187,6 +188,7 @@ impl OpenFile {
     ///
     /// When it was not opened for reading, or the medium fails.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Reason> {
+        task::safe_point();
         if !self.options.read {
             return Err(Reason::NotOpenedFor(Access::Reading));
         }
@@ -230,6 +232,7 @@ impl OpenFile {
     ///
     /// When it was not opened for writing, or there is no room for one byte.
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Reason> {
+        task::safe_point();
         if !self.options.write {
             return Err(Reason::NotOpenedFor(Access::Writing));
         }
@@ -269,6 +272,7 @@ impl OpenFile {
     ///
     /// When it was not opened for writing, or cannot be so long.
     pub fn set_length(&self, length: u64) -> Result<(), Reason> {
+        task::safe_point();
         if !self.options.write {
             return Err(Reason::NotOpenedFor(Access::Writing));
         }

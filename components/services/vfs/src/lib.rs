@@ -18,6 +18,7 @@
 //! - An open of a file that was opened a moment ago needs no walk: the paths of some are remembered until
 //!   anything is removed, renamed or mounted.
 //! - The directory at which relative paths begin is part of a task's streams, and so inherited.
+//! - Each operation begins at a safe point, before it has changed anything or holds a lock.
 //!
 //! Lock order: the lock for adding a mount comes before those of file systems.
 //!

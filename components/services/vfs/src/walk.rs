@@ -18,6 +18,7 @@ pub(crate) struct Place<'p> {
 
 /// Walks to the directory of what `path` names.
 pub(crate) fn parent(path: &str) -> Result<Place<'_>, Error> {
+    task::safe_point();
     let at = |(reason, end)| Error::at(path, end, reason);
     let mut steps = Steps::of(path).map_err(at)?;
     let mut directory = begin(path, None)?;

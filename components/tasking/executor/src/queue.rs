@@ -10,7 +10,7 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 use cpu::IrqMutex;
-use task::{Failure, JoinHandle, SpawnError};
+use task::{Failure, JoinHandle, KillDeferral, SpawnError};
 use wait_queue::WaitQueue;
 
 /// Futures, and the tasks that run them. When the last clone is dropped, so are the futures.
@@ -63,6 +63,8 @@ impl Executor {
         &self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> Handle<T> {
+        // A future that was counted and never queued would never end.
+        let _whole = KillDeferral::new();
         let live = Live::new(&self.shared);
         let counted = async move {
             let _live = live;

@@ -61,7 +61,7 @@ fn probe(processors: u32) -> Verdict {
         ..machine
     };
     let (mut guest, output) = fixtures::probe("file_probe", LIMIT, adapt)?;
-    contains(&output, "14 ok, 0 failed")?;
+    contains(&output, "15 ok, 0 failed")?;
     // The system has lived on.
     equal(guest.run("hello")?.as_str(), "Hello, world!")
 }
