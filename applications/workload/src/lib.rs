@@ -12,6 +12,7 @@ mod supervise;
 mod workloads;
 
 use application::{Arguments, ExitCode, Json, Operands, OptionSpec, Usage, fail, println};
+use core::time::Duration;
 use supervise::{Outcome, supervise};
 use workloads::{WORKLOADS, Workload};
 
@@ -37,6 +38,9 @@ application::application! {
 /// How often the outcome is told before nobody is taken to hear it.
 const ATTEMPTS_TO_TELL: u32 = 3;
 
+/// Long enough for whoever has started this to wait for its end.
+const SETTLING: Duration = Duration::from_millis(2);
+
 fn main(arguments: &Arguments) -> ExitCode {
     let wanted = arguments.operands();
     let known = |name: &str| WORKLOADS.iter().any(|workload| workload.name == name);
@@ -46,6 +50,8 @@ fn main(arguments: &Arguments) -> ExitCode {
             alloc::format!("there is no workload '{unknown}'"),
         );
     }
+    // How the shell comes to wait for this command is part of no workload.
+    task::sleep(SETTLING);
     let mut code = ExitCode::SUCCESS;
     for workload in WORKLOADS {
         if !wanted.is_empty() && wanted.iter().all(|name| name != workload.name) {
