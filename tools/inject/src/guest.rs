@@ -16,6 +16,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How often a document is asked for: a line of the log about the fault before may come in between.
+const READINGS: u32 = 3;
+
 /// The prompt, at the start of a line.
 const PROMPT: &str = "\nstrake> ";
 
@@ -200,12 +203,21 @@ impl Guest {
 
     /// Runs a command and reads the JSON document that it prints.
     pub(crate) fn json(&mut self, command: &str) -> Result<Value, InjectError> {
-        let output = self.run(command)?;
-        output
-            .lines()
-            .filter(|line| line.starts_with(['{', '[']))
-            .find_map(|line| serde_json::from_str(line).ok())
-            .ok_or_else(|| InjectError::Unexpected(format!("{command}: no JSON in {output:?}")))
+        let document = |output: &str| {
+            output
+                .lines()
+                .filter(|line| line.starts_with(['{', '[']))
+                .find_map(|line| serde_json::from_str(line).ok())
+        };
+        let mut output = String::new();
+        for _ in 0..READINGS {
+            output = self.run(command)?;
+            if let Some(document) = document(&output) {
+                return Ok(document);
+            }
+        }
+        let cause = format!("{command}: no JSON in {output:?}");
+        Err(InjectError::Unexpected(cause))
     }
 
     /// What was printed behind the current position.
