@@ -66,8 +66,7 @@ pub fn unload(name: &str) -> Result<(), LoadError> {
         return Err(error);
     }
     let live = guard.live_mut()?;
-    let was_used = live.namespace.component(id).is_none_or(|it| it.was_used);
-    if !was_used && loaded.hooks.is_none() {
+    if !was_used(live, id) && loaded.hooks.is_none() {
         // Nobody has ever known an address in it, and nothing of it has run.
         let dropped = take_out(live, &[id]);
         texts::remove(&loaded);
@@ -84,6 +83,12 @@ pub fn unload(name: &str) -> Result<(), LoadError> {
     Ok(())
 }
 
+/// Whether anybody has ever imported from the component.
+fn was_used(live: &Live, id: ComponentId) -> bool {
+    let component = live.namespace.component(id);
+    component.is_none_or(|component| component.was_used)
+}
+
 /// The component `name`, if nobody imports from it.
 fn unused(live: &Live, name: &str) -> Result<(ComponentId, Arc<Loaded>), LoadError> {
     let component = || name.to_owned();
@@ -91,8 +96,7 @@ fn unused(live: &Live, name: &str) -> Result<(ComponentId, Arc<Loaded>), LoadErr
         component: component(),
     })?;
     // Who uses a component takes a look at all; one that was never used needs none.
-    let was_used = |id| live.namespace.component(id).is_none_or(|it| it.was_used);
-    let users: Vec<String> = was_used(id)
+    let users: Vec<String> = was_used(live, id)
         .then(|| live.namespace.users(id))
         .into_iter()
         .flatten()

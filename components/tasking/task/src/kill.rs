@@ -54,7 +54,7 @@ pub(crate) fn due(task: &Task) -> bool {
 const CHANCES: u32 = 10;
 
 /// The same in a component's code. A component that comes to no safe point in so many ticks of the task's own
-/// time (120 ms) hangs, and is left as by an exception.
+/// time (120 ms) is taken to hang, and is left as by an exception.
 const LAST_CHANCES: u32 = 3 * CHANCES;
 
 /// Where a task may be unwound from where it was interrupted.
