@@ -12,11 +12,7 @@ pub(crate) fn run(options: &Options) -> Totals {
     let workspace = match Workspace::read() {
         Ok(workspace) => workspace,
         Err(error) => {
-            println!("test host::workspace FAILED\n  {error}");
-            return Totals {
-                passed: 0,
-                failed: 1,
-            };
+            return failed("host::workspace", &error.to_string());
         }
     };
     let mut cargo = Command::new("cargo");
@@ -28,41 +24,48 @@ pub(crate) fn run(options: &Options) -> Totals {
         cargo.args(["--", &options.filter]);
     }
     let Ok(mut child) = cargo.stdout(Stdio::piped()).spawn() else {
-        println!("test host::cargo FAILED\n  cargo does not start");
-        return Totals {
-            passed: 0,
-            failed: 1,
-        };
+        return failed("host::cargo", "cargo does not start");
     };
     let mut totals = Totals::default();
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if let Some(counts) = counts(&line) {
-                totals.add(counts);
-            } else if !line.is_empty() {
+            if let Some(passed) = passed(&line) {
+                totals.passed += passed;
+                continue;
+            }
+            if let Some(name) = failure(&line) {
+                totals.add(Totals::failed(
+                    name,
+                    "a unit test; cargo's output above says why",
+                ));
+            }
+            if !line.is_empty() {
                 println!("{line}");
             }
         }
     }
     let success = child.wait().is_ok_and(|status| status.success());
-    if !success && totals.failed == 0 {
-        println!("test host::cargo FAILED\n  the unit tests do not compile");
-        totals.failed = 1;
+    if !success && totals.failures.is_empty() {
+        totals.add(failed("host::cargo", "the unit tests do not compile"));
     }
     totals
 }
 
-/// The counts in a line such as `test result: ok. 19 passed; 0 failed; 0 ignored; …`.
-fn counts(line: &str) -> Option<Totals> {
+/// Says that the step `name` failed, and why.
+fn failed(name: &str, why: &str) -> Totals {
+    println!("test {name} FAILED\n  {why}");
+    Totals::failed(name, why)
+}
+
+/// How many passed, in a line such as `test result: ok. 19 passed; 0 failed; 0 ignored; …`.
+fn passed(line: &str) -> Option<u32> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    let number = |word: &str| {
-        let part = counts.split("; ").find(|part| part.ends_with(word))?;
-        part.split(' ').next()?.parse().ok()
-    };
-    Some(Totals {
-        passed: number(" passed")?,
-        failed: number(" failed")?,
-    })
+    counts.split_once(" passed")?.0.parse().ok()
+}
+
+/// The name in a line such as `test elf::reads_sections ... FAILED`.
+fn failure(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 #[cfg(test)]
@@ -70,10 +73,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_cargos_counts() {
-        let line =
+    fn reads_cargos_lines() {
+        let result =
             "test result: FAILED. 19 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
-        let counts = counts(line);
-        assert!(counts.is_some_and(|c| c.passed == 19 && c.failed == 2));
+        assert_eq!(passed(result), Some(19));
+        assert_eq!(failure(result), None);
+        let line = "test elf::reads_sections ... FAILED";
+        assert_eq!(failure(line), Some("elf::reads_sections"));
+        assert_eq!(passed(line), None);
+        assert_eq!(failure("test elf::reads_sections ... ok"), None);
     }
 }

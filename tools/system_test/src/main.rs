@@ -42,8 +42,8 @@ fn main() -> ExitCode {
         totals.add(host::run(&options));
     }
     totals.add(plan::run(suites::ALL, &options));
-    println!("{} passed, {} failed", totals.passed, totals.failed);
-    if totals.failed == 0 && totals.passed > 0 {
+    println!("{totals}");
+    if totals.failures.is_empty() && totals.passed > 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

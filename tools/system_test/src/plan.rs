@@ -7,6 +7,7 @@ use crate::{
 use runner::Machine;
 use std::{
     collections::VecDeque,
+    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, PoisonError},
     time::Instant,
@@ -93,17 +94,48 @@ impl Options {
     }
 }
 
-/// How many tests passed and failed.
-#[derive(Clone, Copy, Debug, Default)]
+/// How many characters of a failure its line at the end shows.
+const SUMMARY: usize = 400;
+
+/// How many tests passed, and what the others said.
+#[derive(Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) passed: u32,
-    pub(crate) failed: u32,
+    /// One line for each test that failed: its name, and the beginning of what was wrong.
+    pub(crate) failures: Vec<String>,
 }
 
 impl Totals {
-    pub(crate) fn add(&mut self, other: Self) {
+    /// One test that passed.
+    pub(crate) const fn passed() -> Self {
+        Self {
+            passed: 1,
+            failures: Vec::new(),
+        }
+    }
+
+    /// The test `name` that failed, and why.
+    pub(crate) fn failed(name: &str, why: &str) -> Self {
+        let why: String = why.chars().take(SUMMARY).collect();
+        Self {
+            passed: 0,
+            failures: vec![format!("failed: {name}: {}", why.escape_debug())],
+        }
+    }
+
+    pub(crate) fn add(&mut self, mut other: Self) {
         self.passed += other.passed;
-        self.failed += other.failed;
+        self.failures.append(&mut other.failures);
+    }
+}
+
+impl fmt::Display for Totals {
+    /// What failed, once more and last, so that the end of a log shows it; then the counts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for failure in &self.failures {
+            writeln!(f, "{failure}")?;
+        }
+        write!(f, "{} passed, {} failed", self.passed, self.failures.len())
     }
 }
 
@@ -221,10 +253,7 @@ fn report(name: &str, begin: Instant, verdict: Verdict, guest: Option<&Guest>) -
     match verdict {
         Ok(()) => {
             println!("test {name:<48} ok     {seconds:6.1} s");
-            Totals {
-                passed: 1,
-                failed: 0,
-            }
+            Totals::passed()
         }
         Err(failure) => {
             let mut text = format!("test {name:<48} FAILED {seconds:6.1} s\n  {failure}\n");
@@ -237,10 +266,7 @@ fn report(name: &str, begin: Instant, verdict: Verdict, guest: Option<&Guest>) -
                 }
             }
             print!("{text}");
-            Totals {
-                passed: 0,
-                failed: 1,
-            }
+            Totals::failed(name, &failure.to_string())
         }
     }
 }
