@@ -2,7 +2,7 @@
 
 use crate::{
     arrival,
-    frame::Cursor,
+    frame::{Cursor, Pad},
     registers::{self, Registers},
 };
 use core::{
@@ -26,8 +26,8 @@ pub(crate) struct Record {
     pub(crate) failure: Option<Failure>,
     /// What an interrupted task is to be unwound with when its interrupt returns.
     pub(crate) pending: Option<Pending>,
-    /// The frame (by its stack pointer) and pad that were entered last.
-    last_pad: (u64, u64),
+    /// The pad that was entered last.
+    last_pad: Option<Pad>,
     /// The caller of that frame, if the pad has not ended yet.
     after_pad: Option<Cursor>,
     /// How often the rest of this unwinding was leapt over: a second time shows that it does not land.
@@ -82,7 +82,7 @@ impl Record {
             previous: task.catch_word().load(Ordering::Relaxed),
             failure: None,
             pending: None,
-            last_pad: (0, 0),
+            last_pad: None,
             after_pad: None,
             leaps: 0,
             loss: LossCounts::default(),
@@ -139,12 +139,11 @@ impl Record {
         }
     }
 
-    /// Notes that `pad` of the frame at `frame` is about to be entered, and who has called it;
-    /// whether it was not the last one already, which would go on for ever.
-    pub(crate) fn enter_pad(&mut self, frame: &Cursor, pad: u64, caller: Cursor) -> bool {
-        let this = (frame.registers.stack_pointer(), pad);
-        let fresh = self.last_pad != this;
-        self.last_pad = this;
+    /// Notes that `pad` is about to be entered, and who has called its frame; whether it was not the last one
+    /// already, which would go on for ever.
+    pub(crate) fn enter_pad(&mut self, pad: Pad, caller: Cursor) -> bool {
+        let fresh = self.last_pad != Some(pad);
+        self.last_pad = Some(pad);
         self.after_pad = Some(caller);
         fresh
     }
@@ -156,7 +155,8 @@ impl Record {
     /// of a drop in the pad, has its own catch and record or never comes back here.
     pub(crate) fn leave_pad(&mut self, frame: &Cursor) -> Option<Cursor> {
         let caller = self.after_pad.take()?;
-        (self.last_pad.0 == frame.registers.stack_pointer()).then_some(caller)
+        let of_frame = |pad: Pad| pad.stack_pointer == frame.registers.stack_pointer();
+        self.last_pad.is_some_and(of_frame).then_some(caller)
     }
 }
 

@@ -72,11 +72,19 @@ pub(crate) struct FrameView {
     /// The frame's caller.
     pub(crate) caller: Cursor,
     /// Where the frame's drops are run for a failure at its instruction.
-    pub(crate) pad: Option<u64>,
+    pub(crate) pad: Option<Pad>,
     /// The frame of an interrupt entry: the interrupted code's state, at this address.
     pub(crate) trap_frame: Option<u64>,
     /// Whether the frame's function has drops to run anywhere.
     pub(crate) cleans: bool,
+}
+
+/// Where a frame's drops are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pad {
+    pub(crate) address: u64,
+    /// The stack pointer that it was made for: without the arguments that a call had pushed.
+    pub(crate) stack_pointer: u64,
 }
 
 impl Cursor {
@@ -113,6 +121,15 @@ impl Cursor {
             .map_err(StepError::Information)?;
         let cfa = self.frame_address(row)?;
         let registers = self.caller_registers(row, cfa, bounds)?;
+        let pushed = row.saved_args_size();
+        let pad = match pad {
+            Some(address) if self.exact => Some(self.pad_of_fault(bounds, cfa, address)?),
+            Some(address) => Some(Pad {
+                address,
+                stack_pointer: self.registers.stack_pointer().wrapping_add(pushed),
+            }),
+            None => None,
+        };
         let signal = entry.is_signal_trampoline();
         Ok(FrameView {
             caller: Cursor {
@@ -122,6 +139,21 @@ impl Cursor {
             pad,
             trap_frame: signal.then_some(cfa),
             cleans,
+        })
+    }
+
+    /// The pad at `address`, for a fault at the frame's instruction, whose canonical address is `cfa`. How much
+    /// has been pushed is known at calls only; so the pad's stack pointer is the one with which the pad's own
+    /// unwind information leads to the same canonical address.
+    #[cold]
+    fn pad_of_fault(&self, bounds: StackBounds, cfa: u64, address: u64) -> Result<Pad, StepError> {
+        let mut there = *self;
+        there.registers.set_instruction(address);
+        let reached = there.view(bounds, false)?.caller.registers.stack_pointer();
+        let stack_pointer = self.registers.stack_pointer();
+        Ok(Pad {
+            address,
+            stack_pointer: stack_pointer.wrapping_add(cfa.wrapping_sub(reached)),
         })
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     backtrace,
     catch::{self, Pending, Record, Report},
-    frame::{self, Cursor, FrameView, StackBounds, StepError},
+    frame::{self, Cursor, FrameView, Pad, StackBounds, StepError},
     registers::{self, Registers},
 };
 use core::{ptr, sync::atomic::Ordering};
@@ -385,7 +385,7 @@ fn unwind_to(mut cursor: Cursor, record: &mut Record) -> ! {
             record.loss.interrupted += 1;
         }
         if let Some(pad) = view.pad
-            && record.enter_pad(&cursor, pad, view.caller)
+            && record.enter_pad(pad, view.caller)
         {
             record.goes_on();
             enter(cursor, pad, ptr::from_mut(record).addr() as u64);
@@ -455,9 +455,10 @@ fn outwards(cursor: &Cursor, bounds: StackBounds) -> Result<FrameView, StepError
 }
 
 /// Goes on with a cleanup pad.
-fn enter(cursor: Cursor, pad: u64, exception: u64) -> ! {
+fn enter(cursor: Cursor, pad: Pad, exception: u64) -> ! {
     let mut registers = cursor.registers;
-    registers.set_instruction(pad);
+    registers.set_instruction(pad.address);
+    registers.set_stack_pointer(pad.stack_pointer);
     registers.set_exception(exception);
     // SAFETY: they are the registers of the frame at a call (or faulting instruction) whose failure
     // the compiler made `pad` for; all frames below have been unwound.
