@@ -238,6 +238,25 @@ impl<T: ?Sized> IrqMutex<T> {
         }
     }
 
+    /// As [`IrqMutex::lock`], for who has interrupts off already: they become as they were before that when
+    /// the guard is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When this CPU holds the lock already.
+    #[track_caller]
+    #[inline]
+    pub fn lock_within(&self, interrupts: InterruptsOff) -> IrqGuard<'_, T> {
+        if self.take() {
+            return IrqGuard {
+                lock: self,
+                interrupts,
+            };
+        }
+        drop(interrupts);
+        self.wait()
+    }
+
     /// Takes the lock for this CPU if it is free; interrupts must be off.
     #[inline]
     fn take(&self) -> bool {

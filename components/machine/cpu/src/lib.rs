@@ -53,9 +53,9 @@ pub use irq::{
 };
 pub use local::{
     CpuId, Local, MAX_CPUS, clear_leaving_task, clear_reschedule, current_cpu, current_task,
-    enter_policy, heap_word, holds_no_lock, interrupt_nesting, leave_policy, leaving_task, local,
-    local_of, preemption_depth, set_current_task, set_leaving_task, set_preemption_depth,
-    set_switched_at, switched_at,
+    enter_policy, has_task_requests, heap_word, holds_no_lock, interrupt_nesting, leave_policy,
+    leaving_task, local, local_of, preemption_depth, set_current_task, set_leaving_task,
+    set_preemption_depth, set_switched_at, set_task_requests, switched_at,
 };
 pub use online::{alone, go_online, online_cpus};
 pub use preemption::{PreemptionGuard, preemption_enabled};

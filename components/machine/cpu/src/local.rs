@@ -59,6 +59,9 @@ pub struct Local {
     pub reschedule: AtomicBool,
     /// The running task, as a number that only `task` understands; 0 before there are tasks.
     pub current_task: AtomicUsize,
+    /// What the running task has been asked for, in a way that only `task` understands; not 0 makes it look
+    /// at its next safe point.
+    pub task_requests: AtomicU32,
     /// The task that the CPU is switching away from, as such a number; 0 when it is not.
     pub leaving_task: AtomicUsize,
     /// Time stamp of the last switch between tasks, or of the last time that the running one was
@@ -122,6 +125,7 @@ impl Local {
             id: AtomicU32::new(0),
             reschedule: AtomicBool::new(false),
             current_task: AtomicUsize::new(0),
+            task_requests: AtomicU32::new(0),
             leaving_task: AtomicUsize::new(0),
             switched_at: AtomicU64::new(0),
             inside_policy: AtomicBool::new(false),
@@ -299,6 +303,37 @@ pub(crate) fn nothing_forbids_preemption() -> bool {
         );
     }
     both == 0
+}
+
+/// Whether [`Local::task_requests`] of this CPU is not 0, in one instruction and a branch.
+#[inline(always)]
+#[must_use]
+pub fn has_task_requests() -> bool {
+    // SAFETY: GS points to this CPU's block, and the offset is that of a 32-bit word in it.
+    unsafe {
+        asm!(
+            "cmp dword ptr gs:[{0}], 0",
+            "jne {1}",
+            const offset_of!(Local, task_requests),
+            label { return true },
+            options(nostack, readonly),
+        );
+    }
+    false
+}
+
+/// Sets [`Local::task_requests`] of this CPU.
+#[inline]
+pub fn set_task_requests(requests: u32) {
+    // SAFETY: GS points to this CPU's block, and the offset is that of a 32-bit word in it.
+    unsafe {
+        asm!(
+            "mov gs:[{0}], {1:e}",
+            const offset_of!(Local, task_requests),
+            in(reg) requests,
+            options(nostack, preserves_flags),
+        );
+    }
 }
 
 /// Sets how many guards keep the running task from being preempted: for whoever gives the CPU to

@@ -25,18 +25,31 @@ impl<T> Receiver<T> {
     /// When the channel is closed and empty.
     #[inline]
     pub fn receive(&self) -> Result<T, Closed> {
-        let state = match task::is_killed() {
-            true => None,
-            false => match self.shared.receive_quickly() {
-                Ok(value) => return Ok(value),
-                Err(state) => state,
-            },
-        };
-        self.receive_slowly(state)
+        if task::has_requests() {
+            return self.receive_slowly(None);
+        }
+        match self.shared.receive_quickly() {
+            Ok(value) => Ok(value),
+            Err(state) => self.receive_slowly(state),
+        }
     }
 
     #[inline(never)]
     fn receive_slowly(&self, state: Option<Locked<'_, T>>) -> Result<T, Closed> {
+        let Some(state) = state else {
+            return self.receive_again(None);
+        };
+        if !self.shared.has_only_to_wait(&state) {
+            return self.receive_again(Some(state));
+        }
+        match self.shared.receive_next(state) {
+            Some(value) => Ok(value),
+            None => self.receive_again(None),
+        }
+    }
+
+    #[inline(never)]
+    fn receive_again(&self, state: Option<Locked<'_, T>>) -> Result<T, Closed> {
         let mut state = state;
         task::restart(|| {
             let state = state.take();

@@ -23,7 +23,7 @@ impl<T> Sender<T> {
     /// Gives the value back when the channel is closed.
     #[inline(always)] // The way without a wait is short.
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        if task::is_killed() {
+        if task::has_requests() {
             return self.send_slowly(value);
         }
         match self.shared.send_quickly(value) {

@@ -7,7 +7,7 @@ use crate::{
 use alloc::sync::Arc;
 use core::{mem, sync::atomic::AtomicUsize};
 use cpu::{IrqGuard, IrqMutex};
-use task::{Kicked, Task, Waiter};
+use task::{Current, Kicked, Task, Waiter};
 use wait_queue::Chosen;
 
 pub(crate) struct Shared<T> {
@@ -18,14 +18,6 @@ pub(crate) struct Shared<T> {
 
 /// What a channel holds, locked.
 pub(crate) type Locked<'a, T> = IrqGuard<'a, State<T>>;
-
-/// How a wait ended.
-enum Waited {
-    /// Look again.
-    Woken,
-    /// The time is over.
-    Late,
-}
 
 impl<T> Shared<T> {
     pub(crate) fn new(limit: usize, room: usize) -> Arc<Self> {
@@ -75,9 +67,8 @@ impl<T> Shared<T> {
             return Err(value);
         };
         state.put_quickly(value)?;
-        if let Some(receiver) = state.receivers.pop_first() {
-            drop(state);
-            receiver.wake();
+        if let Some(receiver) = state.receivers.pop_only() {
+            receiver.wake_within(IrqGuard::unlock(state));
         } else if !state.receivers.is_empty() {
             let receiver = state.receivers.pop();
             drop(state);
@@ -139,7 +130,7 @@ impl<T> Shared<T> {
     }
 
     /// Receives the next value, if that is done in a few steps; else what it has locked already, if it
-    /// has, for [`Shared::receive`].
+    /// has, for [`Shared::receive_next`].
     #[inline(always)]
     pub(crate) fn receive_quickly(&self) -> Result<T, Option<Locked<'_, T>>> {
         let Some(mut state) = self.state.try_lock() else {
@@ -148,37 +139,75 @@ impl<T> Shared<T> {
         state.take_quickly().ok_or(Some(state))
     }
 
+    /// Whether a task that finds no value has only to wait for one: [`Shared::receive_next`].
+    #[inline(always)]
+    pub(crate) fn has_only_to_wait(&self, state: &Locked<'_, T>) -> bool {
+        IrqGuard::were_enabled(state) && !task::has_requests() && state.is_open_and_empty()
+    }
+
+    /// Waits once for the next value, under the lock that `state` is; `None` when everything is to be looked
+    /// at again.
+    #[inline(always)] // On the way of every message between two tasks.
+    pub(crate) fn receive_next(&self, state: Locked<'_, T>) -> Option<T> {
+        let me = Current::get()?;
+        let mut state = state;
+        state.receivers.push_task(&me);
+        // Nothing comes between the queue and the block.
+        let off = IrqGuard::unlock(state);
+        task::block_within(&off);
+        let mut state = self.state.lock_within(off);
+        let Some(value) = state.take_quickly() else {
+            drop(state);
+            self.look_up_queued(&me);
+            return None;
+        };
+        state.receivers.remove_task(&me);
+        Some(value)
+    }
+
+    /// A safe point for a task that may be in the queue of those who receive, or chosen.
+    #[cold]
+    #[inline(never)]
+    fn look_up_queued(&self, me: &Task) {
+        let queued = Queued {
+            shared: self,
+            side: Side::Receive,
+            me,
+        };
+        task::safe_point();
+        if !task::kicked() {
+            mem::forget(queued); // It looks again.
+        }
+    }
+
     /// Receives the next value, waiting for it, until `deadline_ns` at most.
     pub(crate) fn receive(
         &self,
         state: Option<Locked<'_, T>>,
         deadline_ns: Option<u64>,
     ) -> Result<Result<T, TryReceiveError>, Kicked> {
-        let mut state = state.unwrap_or_else(|| self.state.lock());
-        let waited = task::with_current(|me| {
-            loop {
-                if let Some(value) = state.take_quickly() {
-                    state.receivers.remove_task(me);
-                    return Ok(Ok(value));
-                }
-                if let Some(taken) = state.take() {
-                    state.receivers.remove_task(me);
-                    drop(state);
-                    return Ok(Ok(received(taken)));
-                }
-                if state.is_closed() {
-                    state.receivers.remove_task(me);
-                    return Ok(Err(TryReceiveError::Closed));
-                }
-                let sender = state.expect_value(me);
-                if let Waited::Late = self.wait(state, sender, Side::Receive, me, deadline_ns)? {
-                    return Ok(self.try_receive());
-                }
-                state = self.state.lock();
-            }
-        });
         // Before there are tasks only an interrupt handler can send.
-        waited.unwrap_or_else(|| Ok(self.poll_receive()))
+        let Some(me) = Current::get() else {
+            drop(state);
+            return Ok(self.poll_receive());
+        };
+        let mut state = state.unwrap_or_else(|| self.state.lock());
+        loop {
+            if let Some(taken) = state.take() {
+                state.receivers.remove_task(&me);
+                drop(state);
+                return Ok(Ok(received(taken)));
+            }
+            if state.is_closed() {
+                state.receivers.remove_task(&me);
+                return Ok(Err(TryReceiveError::Closed));
+            }
+            let sender = state.expect_value(&me);
+            if !self.wait(state, sender, Side::Receive, &me, deadline_ns)? {
+                return Ok(self.try_receive());
+            }
+            state = self.state.lock();
+        }
     }
 
     #[cold]
@@ -205,21 +234,19 @@ impl<T> Shared<T> {
                 }
                 Err(TrySendError::Full(back)) => *value = Some(back),
             }
-            let waited = task::with_current(|me| {
-                if self.state.lock().meets() {
-                    return self.offer_and_wait(me, value);
-                }
-                let mut state = self.state.lock();
-                if state.can_send() {
-                    state.senders.remove_task(me);
-                    return Ok(());
-                }
-                state.senders.push_task(me);
-                self.wait(state, None, Side::Send, me, None)?;
-                self.state.lock().senders.remove_task(me);
-                Ok(())
-            });
-            waited.unwrap_or(Ok(()))?;
+            let Some(me) = Current::get() else { continue };
+            if self.state.lock().meets() {
+                self.offer_and_wait(&me, value)?;
+                continue;
+            }
+            let mut state = self.state.lock();
+            if state.can_send() {
+                state.senders.remove_task(&me);
+                continue;
+            }
+            state.senders.push_task(&me);
+            self.wait(state, None, Side::Send, &me, None)?;
+            self.state.lock().senders.remove_task(&me);
         }
     }
 
@@ -298,19 +325,19 @@ impl<T> Shared<T> {
         self.state.lock().meets()
     }
 
-    /// Blocks the current task, which is in a queue under the lock that `state` is, until it is chosen;
-    /// `other` is woken before.
-    #[inline(always)] // On the way of every message between two tasks.
+    /// Blocks the current task, which is in the queue of `side`, until it is chosen; the lock that `state` is
+    /// is released, and `other` woken, before. `false` when it is too late for another look, and then it is in
+    /// the queue no more.
     fn wait(
         &self,
         state: Locked<'_, T>,
         other: Option<Chosen>,
         side: Side,
-        me: &Arc<Task>,
+        me: &Task,
         deadline_ns: Option<u64>,
-    ) -> Result<Waited, Kicked> {
+    ) -> Result<bool, Kicked> {
         let may_block = IrqGuard::were_enabled(&state);
-        // Nothing comes between the queue and the block.
+        // Whoever is woken does not run before this task blocks.
         let off = IrqGuard::unlock(state);
         let queued = Queued {
             shared: self,
@@ -323,24 +350,23 @@ impl<T> Shared<T> {
         wake(other);
         if me.must_leave() {
             drop(off);
-        } else if deadline_ns.is_some() {
+        } else if deadline_ns.is_none() {
+            task::block_within(&off);
+            drop(off);
+        } else {
             drop(off);
             task::block_until(deadline_ns);
-        } else {
-            task::block_within(off);
         }
-        if me.must_leave() {
-            task::safe_point();
-            if task::kicked() {
-                return Err(Kicked);
-            }
+        task::safe_point();
+        if task::kicked() {
+            return Err(Kicked);
         }
         if deadline_ns.is_some_and(|deadline_ns| task::now_ns() >= deadline_ns) {
-            return Ok(Waited::Late);
+            return Ok(false);
         }
         // In the queue or chosen, it looks again.
         mem::forget(queued);
-        Ok(Waited::Woken)
+        Ok(true)
     }
 
     /// Whether an operation of this side would not wait.

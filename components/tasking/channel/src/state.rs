@@ -7,6 +7,10 @@ use wait_queue::{Chosen, Waiters};
 
 /// Values, and who waits for what about them.
 pub(crate) struct State<T> {
+    /// The first value, if it came when there was no other: mostly there is only one, and no queue to be
+    /// kept for it. Not used in a rendezvous channel.
+    first: Option<T>,
+    /// The values after that.
     values: VecDeque<T>,
     /// Most values that wait without their sender.
     limit: usize,
@@ -15,9 +19,9 @@ pub(crate) struct State<T> {
     /// Offers made so far.
     offered: u64,
     closed: bool,
-    /// How many values there may be for another one to be put in with nothing else to be looked at: the
-    /// limit, or what there is memory for, if that is less; 0 once the channel is closed.
-    open: usize,
+    /// Whether a value can be put in, when there is none, with nothing else to be looked at: neither in a
+    /// rendezvous channel nor in one that is closed.
+    open: bool,
     /// Those who wait for room, or in a rendezvous channel for somebody who receives.
     pub(crate) senders: Waiters,
     /// Those who wait for a value.
@@ -42,11 +46,11 @@ impl<T> State<T> {
     /// No values, with memory for `room`, and of which `limit` may wait.
     pub(crate) fn new(limit: usize, room: usize) -> Self {
         let meets = limit == 0;
-        let values = VecDeque::with_capacity(room);
         Self {
-            open: limit.min(values.capacity()),
-            values,
+            first: None,
+            values: VecDeque::with_capacity(room),
             limit,
+            open: !meets,
             offers: VecDeque::with_capacity(if meets { room } else { 0 }),
             offered: 0,
             closed: false,
@@ -66,32 +70,32 @@ impl<T> State<T> {
 
     pub(crate) const fn close(&mut self) {
         self.closed = true;
-        self.open = 0;
+        self.open = false;
     }
 
-    /// How many values can be in it without more memory.
+    /// How many values can be in the queue without more memory.
     pub(crate) fn room(&self) -> usize {
         self.values.capacity()
     }
 
-    /// Whether a value could only be put in with more memory.
+    /// Whether a value could only be put into the queue with more memory.
     pub(crate) fn is_out_of_room(&self) -> bool {
         self.values.len() == self.values.capacity()
     }
 
     /// How many values are in it.
     pub(crate) fn len(&self) -> usize {
-        self.values.len()
+        usize::from(self.first.is_some()) + self.values.len()
     }
 
     /// Whether there is a value to be received, or never will be.
     pub(crate) fn can_receive(&self) -> bool {
-        !self.values.is_empty() || self.closed
+        self.len() > 0 || self.closed
     }
 
     /// Whether a value could be sent now, or never.
     pub(crate) fn can_send(&self) -> bool {
-        self.closed || self.values.len() < self.limit || self.meets() && !self.receivers.is_empty()
+        self.closed || self.len() < self.limit || self.meets() && !self.receivers.is_empty()
     }
 
     /// Moves what is in it to `larger`, whose memory it has from now on; gives back the old.
@@ -101,9 +105,6 @@ impl<T> State<T> {
             larger.offers.append(&mut self.offers);
             core::mem::swap(&mut self.values, &mut larger.values);
             core::mem::swap(&mut self.offers, &mut larger.offers);
-            if !self.closed {
-                self.open = self.limit.min(self.values.capacity());
-            }
         }
         larger
     }
@@ -114,7 +115,11 @@ impl<T> State<T> {
         if self.closed {
             return Err(TrySendError::Closed(value));
         }
-        if self.values.len() < self.limit {
+        let value = match self.put_quickly(value) {
+            Ok(()) => return Ok(self.receivers.pop()),
+            Err(value) => value,
+        };
+        if self.len() < self.limit {
             if self.is_out_of_room() {
                 return Err(TrySendError::Full(value));
             }
@@ -133,24 +138,30 @@ impl<T> State<T> {
         }
     }
 
-    /// Puts a value in if nothing else is to be looked at; gives it back if there is.
+    /// Whether there is no value, and one can be put in with nothing else to be looked at.
+    #[inline(always)]
+    pub(crate) fn is_open_and_empty(&self) -> bool {
+        self.open && self.first.is_none() && self.values.is_empty()
+    }
+
+    /// Puts a value in if there is none and nothing else is to be looked at; gives it back if there is.
     #[inline(always)]
     pub(crate) fn put_quickly(&mut self, value: T) -> Result<(), T> {
-        if self.values.len() < self.open {
-            self.values.push_back(value);
+        if self.is_open_and_empty() {
+            self.first = Some(value);
             Ok(())
         } else {
             Err(value)
         }
     }
 
-    /// Takes out the first value, if nobody waits for that.
+    /// Takes out the first value, if it is not in the queue and nobody waits for that.
     #[inline(always)]
     pub(crate) fn take_quickly(&mut self) -> Option<T> {
-        if self.values.is_empty() || self.meets() || !self.senders.is_empty() {
-            None
+        if self.senders.is_empty() {
+            self.first.take()
         } else {
-            self.values.pop_front()
+            None
         }
     }
 
@@ -183,7 +194,8 @@ impl<T> State<T> {
     /// Takes out the first value, and says who waited for that.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Taken<T>> {
-        let value = self.values.pop_front()?;
+        let first = self.first.take();
+        let value = first.or_else(|| self.values.pop_front())?;
         let sender = if self.meets() {
             self.offers.pop_front().and_then(|offer| offer.sender)
         } else {
@@ -193,12 +205,11 @@ impl<T> State<T> {
     }
 
     /// Takes out all values that belong to no sender.
-    pub(crate) fn clear(&mut self) -> VecDeque<T> {
+    pub(crate) fn clear(&mut self) -> (Option<T>, VecDeque<T>) {
         if self.meets() {
-            VecDeque::new()
+            (None, VecDeque::new())
         } else {
-            self.open = 0; // What is left has no memory.
-            core::mem::take(&mut self.values)
+            (self.first.take(), core::mem::take(&mut self.values))
         }
     }
 

@@ -19,7 +19,7 @@ const CHARGED: usize = 3;
 const BEGIN: u64 = 1 << 48;
 
 /// Slices that a task which comes may be ahead of the virtual time.
-const MOST_AHEAD: i64 = 64;
+const MOST_AHEAD: u64 = 64;
 
 /// Grains in a slice.
 const GRAINS: u64 = 64;
@@ -49,8 +49,9 @@ pub(crate) struct Queue {
     length: usize,
     /// How long a task of normal weight runs for each of its deadlines.
     slice: u64,
-    /// The most that a task which comes may be ahead of the virtual time.
-    farthest: i64,
+    /// The most that a task which comes may be ahead of the virtual time, and the slice that it may be
+    /// behind.
+    span: u64,
     /// The time that is charged at once.
     grain: u64,
     /// By how much a task may be ahead of its share and still be eligible.
@@ -91,11 +92,12 @@ pub(crate) fn slice_is_over(task: &Task, ran: u64) -> bool {
     task.policy_word(START).wrapping_add(scaled(task, ran)) >= task.policy_word(DEADLINE)
 }
 
-/// Gives the task a deadline for another slice.
+/// Gives the task, which has had its share up to `start`, a deadline for another slice.
 #[inline]
-fn renew(task: &Task, slice: u64) {
-    let due = task.policy_word(START).wrapping_add(scaled(task, slice));
+fn renew(task: &Task, start: u64, slice: u64) -> u64 {
+    let due = start.wrapping_add(scaled(task, slice));
     task.set_policy_word(DEADLINE, due);
+    due
 }
 
 /// Takes notice that the task gives up its turn: the next one of its own is a slice later.
@@ -109,7 +111,7 @@ impl Queue {
     /// Says how long a slice is.
     pub(crate) fn set_slice(&mut self, slice: u64) {
         self.slice = slice;
-        self.farthest = slice.cast_signed().saturating_mul(MOST_AHEAD);
+        self.span = slice.saturating_mul(MOST_AHEAD + 1);
         self.grain = slice / GRAINS;
         self.grace = slice / GRACES;
         self.set_now(self.now);
@@ -157,19 +159,30 @@ impl Queue {
         self.count_out(task);
     }
 
-    /// The other way: for a task that comes.
+    /// The other way: for a task that comes. Its virtual start and deadline.
     #[inline]
-    pub(crate) fn adopt(&mut self, task: &Task) {
-        let distance = task.policy_word(START).cast_signed();
-        // Nobody saves up more than a slice, and what anybody can be ahead is limited, too: the virtual
-        // time of a CPU may stand still while nothing runs there.
-        let distance = distance
-            .max(self.slice.cast_signed().wrapping_neg())
-            .min(self.farthest);
-        let start = self.now.wrapping_add_signed(distance);
+    pub(crate) fn adopt(&mut self, task: &Task) -> (u64, u64) {
+        let mut distance = task.policy_word(START);
+        if distance.wrapping_add(self.slice) > self.span {
+            distance = self.limited(distance);
+        }
+        let start = self.now.wrapping_add(distance);
         task.set_policy_word(START, start);
-        renew(task, self.slice);
+        let due = renew(task, start, self.slice);
         self.count_in(task);
+        (start, due)
+    }
+
+    /// The distance from the virtual time that is granted to a task which comes with `distance`: nobody
+    /// saves up more than a slice, and what anybody can be ahead is limited, too, since the virtual time of a
+    /// CPU may stand still while nothing runs there.
+    #[cold]
+    fn limited(&self, distance: u64) -> u64 {
+        if distance.cast_signed() < 0 {
+            self.slice.wrapping_neg()
+        } else {
+            self.span.wrapping_sub(self.slice)
+        }
     }
 
     #[inline]
@@ -213,7 +226,7 @@ impl Queue {
     pub(crate) fn exchange_for_best(&mut self, running: Runnable) -> Option<Runnable> {
         self.charge(&running);
         if running.policy_word(START) >= running.policy_word(DEADLINE) {
-            renew(&running, self.slice);
+            renew(&running, running.policy_word(START), self.slice);
         }
         if self.length == 0 {
             return Some(running);
@@ -297,16 +310,15 @@ impl Queue {
         running: Runnable,
         woken: Runnable,
     ) -> Result<Runnable, Runnable> {
-        self.adopt(&woken);
+        let (start, due) = self.adopt(&woken);
         self.length = self.length.wrapping_add(1);
-        let due = woken.policy_word(DEADLINE);
         // As in `push_new`: the time of the running one since it was charged is not counted.
         if due >= self.running {
             self.ready.push(woken);
             return Ok(running);
         }
         let is_before = |first: &Task| first.policy_word(DEADLINE) <= due;
-        if woken.policy_word(START) > self.eligible || self.ready.first().is_some_and(is_before) {
+        if start > self.eligible || self.ready.first().is_some_and(is_before) {
             self.ready.push(woken);
             return Err(running);
         }
@@ -393,7 +405,7 @@ impl CpuQueue for Queue {
         running: u64::MAX,
         length: 0,
         slice: 1,
-        farthest: 0,
+        span: 1,
         grain: 0,
         grace: 0,
         eligible: BEGIN,

@@ -57,7 +57,8 @@ pub fn enter(idle: IdleTask) {
     task.words.enter_cpu();
     per_cpu::set_idling(true);
     let load = task.saved_stack_pointer.load(Ordering::Acquire);
-    cpu::set_current_task(Arc::into_raw(task) as usize);
+    per_cpu::set_current(&task);
+    core::mem::forget(task); // The reference is the CPU's.
     // Never gone on with.
     let mut save = 0;
     // SAFETY: interrupts are off; `save` is valid until this stack is left; `load` was made for the

@@ -6,7 +6,7 @@
 //! its start when the hold is over. Meanwhile the task stands in this crate, and the stack above
 //! `restart` is empty.
 
-use crate::{Task, block, info, kill, safe_point, with_current};
+use crate::{Task, block, has_requests, info, kill, requests, safe_point, with_current};
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, sync::atomic::Ordering};
 
@@ -24,21 +24,22 @@ impl core::error::Error for Kicked {}
 
 /// Whether the current task is on hold and should give up what it waits for.
 #[must_use]
+#[inline]
 pub fn kicked() -> bool {
-    with_current(|task| task.is_on_hold()).unwrap_or(false)
+    has_requests() && is_kicked()
+}
+
+#[cold]
+fn is_kicked() -> bool {
+    requests::look();
+    with_current(|task| task.requests.to_stand_still()).unwrap_or(false)
 }
 
 impl Task {
     /// Whether the task is to leave what it waits in: it has been killed, or is on hold.
     #[must_use]
-    #[inline]
     pub fn must_leave(&self) -> bool {
-        (self.is_killed() || self.is_on_hold()) && (kill::due(self) || self.is_on_hold())
-    }
-
-    #[inline]
-    fn is_on_hold(&self) -> bool {
-        self.holds.load(Ordering::SeqCst) != 0
+        kill::due(self) || self.requests.to_stand_still()
     }
 }
 
@@ -81,7 +82,7 @@ impl Hold {
         let me = with_current(|me| me.id());
         tasks.retain(|task| Some(task.id()) != me && wanted(task));
         for task in &tasks {
-            task.holds.fetch_add(1, Ordering::SeqCst);
+            task.ask_to_stand_still();
             task.unblock();
         }
         Self { tasks }
@@ -100,7 +101,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         for task in &self.tasks {
-            task.holds.fetch_sub(1, Ordering::SeqCst);
+            task.let_go_on();
             task.unblock();
         }
     }

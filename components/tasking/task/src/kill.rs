@@ -5,7 +5,7 @@
 //! and then nothing is dropped that its application's functions own: safe code counts on being left only
 //! by calls, and a drop of what it was just changing could free what is somebody else's by now.
 
-use crate::{Failure, Task, TaskId, find, hooks, task::Kind, with_current};
+use crate::{Failure, Task, TaskId, find, has_requests, hooks, requests, task::Kind, with_current};
 use core::{fmt, sync::atomic::Ordering};
 
 /// Why a task could not be killed.
@@ -38,7 +38,7 @@ pub fn kill(id: TaskId) -> Result<(), KillError> {
     if task.kind != Kind::Ordinary {
         return Err(KillError::Essential(id));
     }
-    task.killed.store(true, Ordering::SeqCst);
+    task.ask_to_end();
     task.unblock();
     Ok(())
 }
@@ -88,23 +88,17 @@ pub fn killed() -> bool {
     with_current(|task| due(task)).unwrap_or(false)
 }
 
-/// Whether the current task has been killed, and a safe point may unwind it.
-#[must_use]
-#[inline]
-pub fn is_killed() -> bool {
-    with_current(|task| task.is_killed()).unwrap_or(false)
-}
-
 /// A point where the current task may be unwound: does not return if the task was killed.
 #[inline]
 pub fn safe_point() {
-    if is_killed() {
+    if has_requests() {
         end_if_due();
     }
 }
 
 #[cold]
 fn end_if_due() {
+    requests::look();
     if killed() {
         end_killed();
     }

@@ -55,6 +55,7 @@ mod policy;
 mod priority;
 mod queue;
 mod repair;
+mod requests;
 mod run_queue;
 mod runnable;
 mod schedule;
@@ -80,7 +81,7 @@ pub use hooks::{
     register_application_text, register_unwinder, unwind,
 };
 pub use info::{TaskInfo, find, is_alive, tasks};
-pub use kill::{KillDeferral, KillError, is_killed, kill, killed, safe_point};
+pub use kill::{KillDeferral, KillError, kill, killed, safe_point};
 pub use locks::LockRank;
 pub use name::TaskName;
 pub use per_cpu::idle_cpus;
@@ -91,9 +92,10 @@ pub use policy::{Answer, Placed, Reason, SchedulingPolicy, Woken, rejected_answe
 pub use priority::Priority;
 pub use queue::WaitList;
 pub use repair::{abandon, land, repair, requeue_lost, settle, settle_switch, wake_blocked};
+pub use requests::has_requests;
 pub use run_queue::{KeyedQueue, RunQueue};
 pub use runnable::Runnable;
-pub use schedule::{block, block_until, block_within, current, with_current, yield_now};
+pub use schedule::{Current, block, block_until, block_within, current, with_current, yield_now};
 pub use state::State;
 pub use streams::{NullStreams, StreamError, Streams, streams};
 pub use supervision::{Restart, Supervised, supervised};

@@ -30,6 +30,13 @@ pub(crate) fn current_raw() -> *const Task {
     cpu::current_task() as *const Task
 }
 
+/// Says that this CPU, which has a reference to it, runs `task`; interrupts must be off.
+#[inline(always)]
+pub(crate) fn set_current(task: &Task) {
+    cpu::set_current_task(ptr::from_ref(task) as usize);
+    cpu::set_task_requests(task.requests.for_cpu());
+}
+
 /// Notes whether this CPU runs its idle task; interrupts must be off.
 pub(crate) fn set_idling(idles: bool) {
     let bit = cpu::current_cpu().bit();

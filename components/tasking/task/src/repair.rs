@@ -89,7 +89,7 @@ pub fn settle_switch(stack_pointer: u64) {
     per_cpu::set_idling(previous.kind == Kind::Idle);
     let next = per_cpu::current_raw();
     // The reference to it is the CPU's again, if it was a queue's.
-    cpu::set_current_task(core::ptr::from_ref(previous) as usize);
+    per_cpu::set_current(previous);
     // SAFETY: the reference was this CPU's, which does not run the task now.
     let next = unsafe { Arc::from_raw(next) };
     next.words.leave_cpu_in_queue();

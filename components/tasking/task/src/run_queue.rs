@@ -193,12 +193,13 @@ impl<const WORD: usize> KeyedQueue<WORD> {
     /// Adds `task`.
     #[inline]
     pub fn push(&mut self, task: Runnable) {
+        let root = self.root;
         // Its links are null: they were when it was made, and whoever takes a task out leaves them so.
         let task = admit(task);
-        self.root = if self.root.is_null() {
+        self.root = if root.is_null() {
             task
         } else {
-            Self::meld(self.root, task)
+            Self::meld(root, task)
         };
     }
 

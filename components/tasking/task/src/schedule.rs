@@ -3,26 +3,56 @@
 use crate::{
     Reason, Runnable, State, Task, builder, hooks,
     kill::{self, Overdue},
-    per_cpu, policies, policy, repair, safe_point, switch,
+    per_cpu, policies, policy, repair, requests, safe_point, switch,
     task::Kind,
     timers,
 };
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
+use core::{marker::PhantomData, mem::ManuallyDrop, ops::Deref, sync::atomic::Ordering};
 use cpu::InterruptsOff;
 use interrupts::TrapFrame;
+
+/// The task that runs this, borrowed from its CPU.
+///
+/// It does not leave the task: it can neither be sent nor shared, and the CPU keeps its reference for as long
+/// as the task runs.
+#[derive(Debug)]
+pub struct Current {
+    task: ManuallyDrop<Arc<Task>>,
+    not_send: PhantomData<*mut ()>,
+}
+
+impl Current {
+    /// The task that runs this; `None` before there are tasks.
+    #[must_use]
+    #[inline(always)]
+    pub fn get() -> Option<Self> {
+        let raw = per_cpu::current_raw();
+        if raw.is_null() {
+            return None;
+        }
+        Some(Self {
+            // SAFETY: the pointer came from `Arc::into_raw`, and the reference is not dropped here, nor used
+            // after the CPU has given up its own: the value stays in the task.
+            task: ManuallyDrop::new(unsafe { Arc::from_raw(raw) }),
+            not_send: PhantomData,
+        })
+    }
+}
+
+impl Deref for Current {
+    type Target = Arc<Task>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Arc<Task> {
+        &self.task
+    }
+}
 
 /// Runs `operation` on the current task; `None` before there are tasks.
 #[inline]
 pub fn with_current<R>(operation: impl FnOnce(&Arc<Task>) -> R) -> Option<R> {
-    let raw = per_cpu::current_raw();
-    if raw.is_null() {
-        return None;
-    }
-    // SAFETY: the pointer came from `Arc::into_raw`, and the CPU's reference to a task is kept
-    // while that task runs, which it does for as long as this function does.
-    let task = core::mem::ManuallyDrop::new(unsafe { Arc::from_raw(raw) });
-    Some(operation(&task))
+    Current::get().map(|task| operation(&task))
 }
 
 /// The current task; `None` before there are tasks.
@@ -36,15 +66,12 @@ pub fn yield_now() {
     let off = InterruptsOff::new();
     if off.were_enabled() {
         // Compiled into this function, since every instruction counts here: see `bench yield`.
-        let killed = exchange_here(Reason::Yielded);
+        exchange_here(Reason::Yielded);
         drop(off);
-        if killed {
-            safe_point();
-        }
     } else {
         exchange(Reason::Yielded);
-        safe_point();
     }
+    safe_point();
 }
 
 /// Blocks the current task until it is unblocked.
@@ -53,18 +80,22 @@ pub fn yield_now() {
 /// caller's, so the caller looks at its condition in a loop. Not a safe point by itself: a caller
 /// that is in nobody's queue any more calls [`safe_point`] after it. Killing a task wakes it.
 pub fn block() {
-    block_within(InterruptsOff::new());
+    block_within(&InterruptsOff::new());
 }
 
 /// As [`block`], for who has turned interrupts off before it said that it can be woken, and so cannot be
-/// interrupted between that and the block; then they are as they were.
-pub fn block_within(off: InterruptsOff) {
+/// interrupted between that and the block. They are off again when it returns.
+#[inline]
+pub fn block_within(_off: &InterruptsOff) {
+    block_uninterrupted();
+}
+
+fn block_uninterrupted() {
     // SAFETY: the word is null, or the CPU's reference to its current task, which is kept until the
     // switch away from it is over, and again when it has come back.
     if let Some(task) = unsafe { per_cpu::current_raw().as_ref() } {
         block_here(task);
     }
-    drop(off);
 }
 
 /// Like [`block`], but at most until the clock shows `deadline_ns`.
@@ -87,6 +118,8 @@ fn block_here(task: &Task) {
     if task.words.begin_block() {
         leave(task);
         task.words.end_block();
+    } else {
+        requests::look(); // Maybe it was woken for one.
     }
 }
 
@@ -110,15 +143,15 @@ fn exchange(reason: Reason) {
     exchange_here(reason);
 }
 
-/// As [`exchange`], without a call; whether the current task has been killed.
+/// As [`exchange`], without a call.
 #[inline(always)]
-fn exchange_here(reason: Reason) -> bool {
+fn exchange_here(reason: Reason) {
     let raw = per_cpu::current_raw();
     cpu::clear_reschedule();
     // SAFETY: the word is null, or the CPU's reference to its current task, which is kept until the
     // switch away from it is over, and again when it has come back.
     let Some(current) = (unsafe { raw.as_ref() }) else {
-        return false;
+        return;
     };
     account(current);
     current.mark(State::Runnable);
@@ -132,7 +165,6 @@ fn exchange_here(reason: Reason) -> bool {
         }
         other => exchange_for_none(current, other),
     }
-    current.is_killed()
 }
 
 /// As [`exchange`], when the policy has answered with the current task, with nothing, or with a task that
@@ -186,7 +218,7 @@ pub(crate) fn exchange_for_woken(woken: Runnable) {
         Some(next) if !next.is_on_cpu() => {
             cpu::clear_reschedule();
             account(current);
-            switch_between(current, next.into_raw(), LEFT_IN_QUEUE);
+            switch_preemptible(current, next.into_raw(), LEFT_IN_QUEUE);
         }
         Some(next) if core::ptr::eq(next.as_ptr(), current) => {
             next.mark(State::Running);
@@ -276,15 +308,34 @@ fn switch_to(current: &Task, next: *const Task, left: usize) {
 /// As [`switch_to`], when neither is the idle task.
 #[inline(always)]
 fn switch_between(current: &Task, next: *const Task, left: usize) {
+    if cpu::preemption_enabled() {
+        switch_preemptible(current, next, left);
+    } else {
+        switch_with_preemption_off(current, next, left);
+    }
+}
+
+/// As [`switch_between`], from a task that blocks although it has asked not to be preempted: it takes its
+/// request along.
+#[cold]
+#[inline(never)]
+fn switch_with_preemption_off(current: &Task, next: *const Task, left: usize) {
+    let depth = cpu::preemption_depth();
+    cpu::set_preemption_depth(0);
+    switch_preemptible(current, next, left);
+    cpu::set_preemption_depth(depth);
+}
+
+/// As [`switch_between`], from a task that has not asked not to be preempted. So no CPU ever comes to a task
+/// with such a request.
+#[inline(always)]
+fn switch_preemptible(current: &Task, next: *const Task, left: usize) {
     // SAFETY: the reference that comes with the pointer is this CPU's from here on.
     let next = unsafe { &*next };
-    // A task that blocks although it asked not to be preempted takes its request along. Whoever gets the
-    // CPU sets what it has itself.
-    let disabled = cpu::preemption_depth();
     next.mark(State::Running);
     next.words.enter_cpu();
     next.cpu.store(cpu::current_cpu().0, Ordering::Relaxed);
-    cpu::set_current_task(core::ptr::from_ref(next) as usize);
+    per_cpu::set_current(next);
     cpu::set_leaving_task(core::ptr::from_ref(current) as usize | left);
     let save = current.saved_stack_pointer.as_ptr();
     let load = next.saved_stack_pointer.load(Ordering::Acquire);
@@ -293,7 +344,6 @@ fn switch_between(current: &Task, next: *const Task, left: usize) {
     // `load` was stored when that task last left a CPU, or made for its fresh stack; no CPU is on that
     // stack, since an answer that is on one is refused.
     unsafe { switch::switch_stacks(save, load) };
-    cpu::set_preemption_depth(disabled);
     finish_switch();
 }
 
@@ -345,11 +395,16 @@ fn finish_leaving(previous: *const Task) {
         return;
     }
     // SAFETY: the reference is the one that the CPU had while the task ran.
-    let previous = unsafe { Arc::from_raw(previous) };
-    let ended = previous.state() == State::Ended;
+    let task = unsafe { &*previous };
+    let ended = task.state() == State::Ended;
     // From here on a waker puts the task in a queue itself; one that came before has left it to us.
-    previous.words.leave_cpu();
-    see_off(previous, ended);
+    task.words.leave_cpu();
+    let is_left_to_us = task.words.has_queueing();
+    // SAFETY: as above, and it is given up here.
+    let previous = unsafe { Arc::from_raw(previous) };
+    if ended || is_left_to_us {
+        see_off(previous, ended);
+    }
 }
 
 /// The end of [`finish_leaving`], and of a repair that has done the rest of it.
@@ -410,6 +465,7 @@ pub(crate) fn tick() {
     frames::refill_spare();
     repair::make_up();
     timers::wake_due();
+    requests::look();
     policy::requeue_strays();
     let since = cpu::switched_at();
     let wanted = with_current(|task| {

@@ -1,7 +1,7 @@
 //! The first tasks.
 
 use crate::{
-    Priority, State, Task, builder, cpu_start, ending, info, policies, repair, schedule,
+    Priority, State, Task, builder, cpu_start, ending, info, per_cpu, policies, repair, schedule,
     task::{Kind, Parts},
 };
 use alloc::sync::Arc;
@@ -44,5 +44,6 @@ fn adopt_boot_flow(stack_range: VirtualRange) {
     info::enter(&task);
     let _off = cpu::InterruptsOff::new();
     cpu::set_switched_at(cpu::timestamp());
-    cpu::set_current_task(Arc::into_raw(task) as usize);
+    per_cpu::set_current(&task);
+    core::mem::forget(task); // The reference is the CPU's.
 }

@@ -75,8 +75,6 @@ unsafe extern "C-unwind" fn enter() {
 
 /// The first function of every task but the first.
 extern "C-unwind" fn main() -> ! {
-    // The task before it may have asked not to be preempted.
-    cpu::set_preemption_depth(0);
     schedule::finish_switch();
     cpu::enable_interrupts();
     builder::run_current()

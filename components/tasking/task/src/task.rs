@@ -4,6 +4,7 @@ use crate::{
     Failure, Kept, NullStreams, Priority, Runnable, Streams, TaskName, WaitList,
     locks::HeldLocks,
     policy,
+    requests::Requests,
     run_queue::RunLink,
     schedule,
     state::{State, StateWords},
@@ -58,14 +59,12 @@ pub struct Task {
     pub(crate) body: IrqMutex<Option<Body>>,
     pub(crate) cycles: AtomicU64,
     pub(crate) deadline_ns: AtomicU64,
-    pub(crate) killed: AtomicBool,
-    /// How often it has been interrupted since then without ending.
+    pub(crate) requests: Requests,
+    /// How often it has been interrupted since it was killed without ending.
     pub(crate) chances: AtomicU32,
     /// How many reasons there are to put a kill off.
     pub(crate) kill_deferrals: AtomicU32,
-    /// How many [`crate::Hold`]s keep the task from blocking.
-    pub(crate) holds: AtomicU32,
-    /// Whether it stands still for one.
+    /// Whether it stands still for a [`crate::Hold`].
     pub(crate) stands_still: AtomicBool,
     pub(crate) locks: HeldLocks,
     /// How many unwindings of this task have begun and not arrived at their catch.
@@ -160,10 +159,9 @@ impl Task {
             body: IrqMutex::new(parts.body),
             cycles: AtomicU64::new(0),
             deadline_ns: AtomicU64::new(0),
-            killed: AtomicBool::new(false),
+            requests: Requests::none(),
             chances: AtomicU32::new(0),
             kill_deferrals: AtomicU32::new(0),
-            holds: AtomicU32::new(0),
             stands_still: AtomicBool::new(false),
             locks: HeldLocks::new(),
             unwinding: AtomicU32::new(0),
@@ -235,8 +233,14 @@ impl Task {
     }
 
     /// As [`Task::unblock`], for who needs its reference no more.
+    #[inline]
     pub fn wake(self: Arc<Self>) {
-        let off = InterruptsOff::new();
+        self.wake_within(InterruptsOff::new());
+    }
+
+    /// As [`Task::wake`], for who has interrupts off already; they are as they were before that when it
+    /// returns.
+    pub fn wake_within(self: Arc<Self>, off: InterruptsOff) {
         if self.is_ours_to_queue() {
             // SAFETY: as above.
             let runnable = unsafe { Runnable::new(self) };
@@ -283,7 +287,7 @@ impl Task {
     #[must_use]
     #[inline]
     pub fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::SeqCst)
+        self.requests.to_end()
     }
 
     /// The memory of its stack, without guard.

@@ -80,11 +80,13 @@ impl WaiterList {
         }
     }
 
-    /// Adds `waiter` at the end, unless it is in a queue already.
-    pub fn push_back(&mut self, waiter: Arc<Waiter>) {
-        if !waiter.is_queued() {
+    /// Adds `waiter` at the end, unless it is in a queue already; whether it did.
+    pub fn push_back(&mut self, waiter: Arc<Waiter>) -> bool {
+        let free = !waiter.is_queued();
+        if free {
             self.list.push_back(waiter);
         }
+        free
     }
 
     /// Takes the first one out.
@@ -115,15 +117,6 @@ impl WaiterList {
     }
 }
 
-impl Task {
-    /// Whether the task is in a [`crate::WaitList`].
-    #[must_use]
-    #[inline]
-    pub fn is_listed(&self) -> bool {
-        self.wait_link.is_linked()
-    }
-}
-
 /// A task as a waker: waking it is unblocking it.
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
@@ -143,8 +136,8 @@ mod tests {
     fn is_in_one_queue_at_a_time() {
         let (mut one, mut other) = (WaiterList::new(), WaiterList::new());
         let waiter = Arc::new(Waiter::new());
-        one.push_back(Arc::clone(&waiter));
-        other.push_back(Arc::clone(&waiter));
+        assert!(one.push_back(Arc::clone(&waiter)));
+        assert!(!other.push_back(Arc::clone(&waiter)));
         assert!(other.is_empty());
         assert!(other.remove(&waiter).is_none());
         assert!(one.remove(&waiter).is_some());

@@ -1,7 +1,7 @@
 //! The queue itself.
 
 use alloc::sync::Arc;
-use core::ptr;
+use core::{mem, ptr};
 use task::{Task, WaitList, Waiter, WaiterList};
 
 /// Those who wait, in the order in which they came: tasks that block, and others. Where there are both,
@@ -10,6 +10,8 @@ use task::{Task, WaitList, Waiter, WaiterList};
 /// Under a lock of its owner's; no method waits, allocates or wakes.
 #[derive(Default)]
 pub struct Waiters {
+    /// How many there are.
+    count: usize,
     /// The task that has waited longest, if it came when no other waited: mostly there is only one,
     /// and no list to be kept for it.
     first: Option<Arc<Task>>,
@@ -43,6 +45,7 @@ impl Waiters {
     #[must_use]
     pub const fn new() -> Self {
         Self {
+            count: 0,
             first: None,
             tasks: WaitList::new(),
             others: WaiterList::new(),
@@ -53,46 +56,62 @@ impl Waiters {
     /// Adds the current task, which is about to block, unless it is in already.
     #[inline]
     pub fn push_task(&mut self, task: &Arc<Task>) {
-        match &self.first {
-            Some(first) if Arc::ptr_eq(first, task) => {}
-            None if self.tasks.is_empty() => self.first = Some(Arc::clone(task)),
-            // Refused only if it is in a list already, where it is found as well.
-            _ => drop(self.tasks.push_back(Arc::clone(task))),
+        if self.count == 0 {
+            // There is none to be dropped, which the compiler cannot know.
+            mem::forget(self.first.replace(Arc::clone(task)));
+            self.count = 1;
+        } else {
+            self.push_another(task);
+        }
+    }
+
+    fn push_another(&mut self, task: &Arc<Task>) {
+        let is_first = |first: &Arc<Task>| Arc::ptr_eq(first, task);
+        // The list refuses a task only if that is in one already, where it is found as well.
+        if !self.first.as_ref().is_some_and(is_first)
+            && self.tasks.push_back(Arc::clone(task)).is_ok()
+        {
+            self.count += 1;
         }
     }
 
     /// Adds somebody else, unless it is in a queue already.
     pub fn push(&mut self, waiter: Arc<Waiter>) {
-        self.others.push_back(waiter);
+        if self.others.push_back(waiter) {
+            self.count += 1;
+        }
     }
 
-    /// Chooses the task that waits, in the most frequent case that it came when nobody else waited, and
-    /// none but tasks have come since.
+    /// Chooses the task that waits, in the most frequent case that there is nobody else.
     #[inline(always)]
-    pub fn pop_first(&mut self) -> Option<Arc<Task>> {
-        if self.others.is_empty() {
-            self.first.take()
-        } else {
-            None
+    pub fn pop_only(&mut self) -> Option<Arc<Task>> {
+        if self.count != 1 {
+            return None;
         }
+        let only = self.first.take()?;
+        self.count = 0;
+        Some(only)
     }
 
     /// Chooses who has waited longest.
     #[inline]
     pub fn pop(&mut self) -> Option<Chosen> {
-        if !self.others.is_empty() {
-            return self.pop_in_turn();
+        if self.count == 0 {
+            return None;
         }
-        self.pop_task().map(Chosen::Task)
+        let chosen = if self.others.is_empty() {
+            self.pop_task().map(Chosen::Task)
+        } else {
+            self.pop_in_turn()
+        };
+        if chosen.is_some() {
+            self.count -= 1;
+        }
+        chosen
     }
 
-    #[inline]
     fn pop_task(&mut self) -> Option<Arc<Task>> {
-        match self.first.take() {
-            Some(first) => Some(first),
-            None if self.tasks.is_empty() => None,
-            None => self.tasks.pop_front(),
-        }
+        self.first.take().or_else(|| self.tasks.pop_front())
     }
 
     #[cold]
@@ -110,7 +129,7 @@ impl Waiters {
     /// Chooses all.
     #[must_use]
     pub fn take(&mut self) -> Self {
-        core::mem::take(self)
+        mem::take(self)
     }
 
     /// Wakes all that were taken.
@@ -123,24 +142,31 @@ impl Waiters {
     /// Takes a task out; whether it was in. One that was not has been chosen.
     #[inline]
     pub fn remove_task(&mut self, task: &Task) -> bool {
-        if let Some(first) = &self.first
-            && ptr::eq(Arc::as_ptr(first), task)
-        {
-            self.first = None;
-            return true;
-        }
-        task.is_listed() && self.tasks.remove(task).is_some()
+        self.count != 0 && self.find_and_remove_task(task)
+    }
+
+    fn find_and_remove_task(&mut self, task: &Task) -> bool {
+        let is_first = |first: &Arc<Task>| ptr::eq(Arc::as_ptr(first), task);
+        let removed = if self.first.as_ref().is_some_and(is_first) {
+            self.first.take()
+        } else {
+            self.tasks.remove(task)
+        };
+        self.count -= usize::from(removed.is_some());
+        removed.is_some()
     }
 
     /// Takes somebody else out; whether it was in. One that was not has been chosen.
     pub fn remove(&mut self, waiter: &Waiter) -> bool {
-        self.others.remove(waiter).is_some()
+        let removed = self.others.remove(waiter).is_some();
+        self.count -= usize::from(removed);
+        removed
     }
 
     /// Whether nobody waits.
     #[must_use]
     #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.first.is_none() && self.tasks.is_empty() && self.others.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
     }
 }
