@@ -99,7 +99,7 @@ fn end_rest(me: CpuId) {
     if let Some(resting) = RESTING.get(me.index()) {
         resting.store(0, Ordering::SeqCst);
     }
-    watchdog::forget_misses();
+    watchdog::note_alive();
     start_cpu();
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn start(timer_hz: u64) -> Result<(), ClockError> {
 
 fn on_tick(_: &mut TrapFrame) {
     TICKS.fetch_add(1, Ordering::Relaxed);
-    watchdog::note_tick();
+    watchdog::note_alive();
     if let Some(hook) = HOOK.get() {
         hook();
     }

@@ -26,20 +26,20 @@ const PATIENCE: u32 = 182;
 
 /// What is known of a CPU.
 struct Watched {
-    /// Its ticks since boot.
-    ticks: AtomicU64,
-    /// How many of them there were when the CPU that booted looked last.
+    /// How often it has been seen to take its timer's interrupts, since boot.
+    signs: AtomicU64,
+    /// How often that was when the CPU that booted looked last.
     seen: AtomicU64,
-    /// Non-maskable interrupts that it has taken since its last tick.
-    since_tick: AtomicU32,
+    /// Non-maskable interrupts that it has taken since the last such sign.
+    since_sign: AtomicU32,
 }
 
 #[used]
 static WATCHED: [Watched; MAX_CPUS] = [const {
     Watched {
-        ticks: AtomicU64::new(0),
+        signs: AtomicU64::new(0),
         seen: AtomicU64::new(0),
-        since_tick: AtomicU32::new(0),
+        since_sign: AtomicU32::new(0),
     }
 }; MAX_CPUS];
 
@@ -76,9 +76,8 @@ pub fn is_stuck() -> bool {
     let Some(watched) = WATCHED.get(me.index()) else {
         return false;
     };
-    // Before its first tick it could not take one; while it is parked it must not; while it rests it need
-    // not.
-    if watched.ticks.load(Ordering::Relaxed) == 0 || cpu::is_parked() || tick::is_resting(me) {
+    // Before the first sign it could not take any; while it is parked it must not; while it rests it need not.
+    if watched.signs.load(Ordering::Relaxed) == 0 || cpu::is_parked() || tick::is_resting(me) {
         return false;
     }
     let patience = if cpu::alone() {
@@ -86,9 +85,9 @@ pub fn is_stuck() -> bool {
     } else {
         PATIENCE
     };
-    let stuck = watched.since_tick.fetch_add(1, Ordering::Relaxed) + 1 >= patience;
+    let stuck = watched.since_sign.fetch_add(1, Ordering::Relaxed) + 1 >= patience;
     if stuck {
-        watched.since_tick.store(0, Ordering::Relaxed);
+        watched.since_sign.store(0, Ordering::Relaxed);
     }
     stuck
 }
@@ -102,26 +101,19 @@ fn pass_on() {
         else {
             continue;
         };
-        let ticks = watched.ticks.load(Ordering::Relaxed);
-        if watched.seen.swap(ticks, Ordering::Relaxed) == ticks {
+        let signs = watched.signs.load(Ordering::Relaxed);
+        if watched.seen.swap(signs, Ordering::Relaxed) == signs {
             apic::send(local.apic_id(), Message::NonMaskable);
         }
     }
 }
 
-/// The CPU that runs this has rested: what it did not tick meanwhile does not count.
-pub(crate) fn forget_misses() {
-    if let Some(watched) = WATCHED.get(cpu::current_cpu().index()) {
-        watched.since_tick.store(0, Ordering::Relaxed);
-    }
-}
-
-/// A tick of the CPU that runs this.
-pub(crate) fn note_tick() {
+/// The CPU that runs this takes its timer's interrupts: it ticks, or begins to after a rest.
+pub(crate) fn note_alive() {
     if let Some(watched) = WATCHED.get(cpu::current_cpu().index()) {
         // Only its own CPU writes it, with interrupts off.
-        let ticks = watched.ticks.load(Ordering::Relaxed);
-        watched.ticks.store(ticks + 1, Ordering::Relaxed);
-        watched.since_tick.store(0, Ordering::Relaxed);
+        let signs = watched.signs.load(Ordering::Relaxed);
+        watched.signs.store(signs + 1, Ordering::Relaxed);
+        watched.since_sign.store(0, Ordering::Relaxed);
     }
 }
