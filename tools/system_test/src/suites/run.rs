@@ -57,11 +57,14 @@ fn strake(settings: &[(&str, &str)], input: &str) -> Result<Output, Failure> {
         .map_err(wrong("waiting for strake"))
 }
 
-fn run(command: &str) -> Result<(String, Option<i32>), Failure> {
-    let output = strake(
-        &[("BOOT", "direct"), ("CMD", command), ("TIMEOUT", "60")],
-        "",
-    )?;
+/// What a system prints that is booted for `command` alone, and its exit status.
+pub(crate) fn run(
+    settings: &[(&str, &str)],
+    command: &str,
+) -> Result<(String, Option<i32>), Failure> {
+    let mut all = vec![("BOOT", "direct"), ("CMD", command), ("TIMEOUT", "60")];
+    all.extend(settings);
+    let output = strake(&all, "")?;
     Ok((
         String::from_utf8_lossy(&output.stdout).into_owned(),
         output.status.code(),
@@ -70,19 +73,19 @@ fn run(command: &str) -> Result<(String, Option<i32>), Failure> {
 
 fn commands(_: &Options) -> Verdict {
     equal(
-        run("hello; echo and && echo more")?,
+        run(&[], "hello; echo and && echo more")?,
         ("Hello, world!\nand\nmore\n".into(), Some(0)),
     )
 }
 
 fn status(_: &Options) -> Verdict {
-    equal(run("nonsense")?.1, Some(127))?;
-    equal(run("nonsense; hello")?.1, Some(0))?;
-    equal(run("hello; components nowhere")?.1, Some(1))
+    equal(run(&[], "nonsense")?.1, Some(127))?;
+    equal(run(&[], "nonsense; hello")?.1, Some(0))?;
+    equal(run(&[], "hello; components nowhere")?.1, Some(1))
 }
 
 fn json(_: &Options) -> Verdict {
-    let (output, _) = run("components --json")?;
+    let (output, _) = run(&[], "components --json")?;
     let list: serde_json::Value = serde_json::from_str(&output)
         .map_err(|error| Failure::Wrong(format!("{error} in {output:?}")))?;
     ensure(list.is_array(), || output)
@@ -90,7 +93,7 @@ fn json(_: &Options) -> Verdict {
 
 fn quoting(_: &Options) -> Verdict {
     equal(
-        run("echo 'a,b' \"c d\" '$HOME'")?.0,
+        run(&[], "echo 'a,b' \"c d\" '$HOME'")?.0,
         "a,b c d $HOME\n".into(),
     )
 }
@@ -113,12 +116,12 @@ fn hang(_: &Options) -> Verdict {
 
 /// The next session waited for somebody to type until the time was over.
 fn shell_killed(_: &Options) -> Verdict {
-    let (listed, _) = run("ps --json")?;
+    let (listed, _) = run(&[], "ps --json")?;
     let tasks: serde_json::Value = serde_json::from_str(&listed)
         .map_err(|error| Failure::Wrong(format!("{error} in {listed:?}")))?;
     let shell = find(&tasks, "name", "shell")?;
     let number = count(shell, "id")?;
-    let (output, status) = run(&format!("echo before; kill {number}; echo never"))?;
+    let (output, status) = run(&[], &format!("echo before; kill {number}; echo never"))?;
     equal(status, Some(106))?;
     contains(&output, "before\n")?;
     contains(&output, "the session shell has failed: killed")?;
