@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use linker::format::archive::{Archive, index_checksum};
+use linker::format::{archive::Archive, index_checksum};
 
 /// Where the header has the index's checksum, behind magic, version and length.
 const CHECKSUM: core::ops::Range<usize> = 16..24;

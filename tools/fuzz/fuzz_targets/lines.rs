@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use linker::format::{
-    Record as _, Span,
-    lines::{Header, MAGIC, Member, SideArchive, VERSION, index_checksum, split},
+    Record as _, Span, index_checksum,
+    lines::{Header, MAGIC, Member, SideArchive, VERSION, split},
 };
 use xxhash_rust::xxh3::xxh3_64;
 

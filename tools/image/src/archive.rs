@@ -10,10 +10,8 @@ use crate::{
 };
 use linker::format::{
     Record as _, Span,
-    archive::{
-        ALIGNMENT, Command, Definition, Header, MAGIC, Member, NO_STAGE, Stage, VERSION,
-        index_checksum,
-    },
+    archive::{ALIGNMENT, Command, Definition, Header, MAGIC, Member, NO_STAGE, Stage, VERSION},
+    index_checksum,
 };
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -6,10 +6,10 @@ use crate::{
     pool::{Pool, Tables, count},
 };
 use linker::format::{
-    Record as _, Span,
+    Record as _, Span, index_checksum,
     lines::{
         FOOTER_MAGIC, Footer, Group, Header, MAGIC, Member, NODES_PER_GROUP, STRETCHES_PER_GROUP,
-        SideArchive, Table, VERSION, index_checksum, put_change, put_number,
+        SideArchive, Table, VERSION, put_change, put_number,
     },
 };
 use std::collections::HashMap;

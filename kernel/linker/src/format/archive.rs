@@ -5,7 +5,7 @@
 //! checksum covers the member; both are XXH3-64, which a corrupt download or a bad disk does not
 //! pass by chance and which costs about one instruction a byte.
 
-use super::{Record, Records, Span, Strings, record::records};
+use super::{IndexError, Record, Records, Span, Strings, index, record::records};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// First word of the archive: `"STRAKEAR"` in ASCII.
@@ -118,24 +118,8 @@ records! {
 /// Why bytes are not an archive, or a member is not what it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveError {
-    /// Shorter than its header or than the length that its header gives.
-    Truncated {
-        /// Bytes that are there.
-        length: usize,
-        /// Bytes that should be there.
-        expected: u64,
-    },
-    /// The first word is not [`MAGIC`].
-    Magic(u64),
-    /// The format's version is not [`VERSION`].
-    Version(u32),
-    /// The index does not have the checksum that its header gives.
-    IndexChecksum {
-        /// Checksum of the bytes.
-        found: u64,
-        /// Checksum that the header gives.
-        expected: u64,
-    },
+    /// It is none, or not whole.
+    Index(IndexError),
     /// A table or string lies outside the index.
     Table {
         /// Which.
@@ -161,22 +145,7 @@ pub enum ArchiveError {
 impl core::fmt::Display for ArchiveError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Truncated { length, expected } => {
-                write!(f, "archive cut off: {length} bytes of {expected}")
-            }
-            Self::Magic(found) => write!(f, "archive begins with {found:#018x}, not \"STRAKEAR\""),
-            Self::Version(found) => {
-                write!(
-                    f,
-                    "archive has format version {found}, this linker reads {VERSION}"
-                )
-            }
-            Self::IndexChecksum { found, expected } => {
-                write!(
-                    f,
-                    "archive's index is corrupt: checksum {found:#018x}, not {expected:#018x}"
-                )
-            }
+            Self::Index(error) => write!(f, "archive: {error}"),
             Self::Table { table, span } => write!(
                 f,
                 "archive's {table} ({} from {:#x}) lies outside the index",
@@ -197,6 +166,12 @@ impl core::fmt::Display for ArchiveError {
 }
 
 impl core::error::Error for ArchiveError {}
+
+impl From<IndexError> for ArchiveError {
+    fn from(error: IndexError) -> Self {
+        Self::Index(error)
+    }
+}
 
 /// A checked view of an archive.
 #[derive(Clone, Copy)]
@@ -227,32 +202,12 @@ impl<'a> Archive<'a> {
     ///
     /// When the bytes are cut off, corrupt, of another format or version, or a table lies outside.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ArchiveError> {
-        let truncated = |expected| ArchiveError::Truncated {
-            length: bytes.len(),
-            expected,
-        };
-        let header = Header::decode(bytes).ok_or(truncated(Header::SIZE as u64))?;
-        if header.magic != MAGIC {
-            return Err(ArchiveError::Magic(header.magic));
-        }
-        if header.version != VERSION {
-            return Err(ArchiveError::Version(header.version));
-        }
-        let index = usize::try_from(header.index_length)
-            .ok()
-            .and_then(|length| bytes.get(..length))
-            .ok_or(truncated(u64::from(header.index_length)))?;
-        let found = index_checksum(index).ok_or(truncated(Header::SIZE as u64))?;
-        if found != header.checksum {
-            return Err(ArchiveError::IndexChecksum {
-                found,
-                expected: header.checksum,
-            });
-        }
-        let bytes = usize::try_from(header.length)
-            .ok()
-            .and_then(|length| bytes.get(..length))
-            .ok_or(truncated(header.length))?;
+        let (index, bytes) = index::check(bytes, MAGIC, VERSION, Header::SIZE)?;
+        // It has been looked at, and is as long as its header.
+        let header = Header::decode(index).ok_or(IndexError::Truncated {
+            length: index.len(),
+            expected: Header::SIZE as u64,
+        })?;
         let outside = |table, span| ArchiveError::Table { table, span };
         macro_rules! table {
             ($table:ident) => {
@@ -352,19 +307,4 @@ impl<'a> Archive<'a> {
         let dependencies = self.dependencies;
         (start..end).map_while(move |index| dependencies.get(index))
     }
-}
-
-/// The checksum of an archive's index: XXH3-64 with the checksum's own field as 0.
-///
-/// `None` when `index` is shorter than the header.
-#[must_use]
-pub fn index_checksum(index: &[u8]) -> Option<u64> {
-    const FIELD: core::ops::Range<usize> = 16..24;
-    let before = index.get(..FIELD.start)?;
-    let after = index.get(FIELD.end..)?;
-    let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
-    hasher.update(before);
-    hasher.update(&[0; 8]);
-    hasher.update(after);
-    Some(hasher.digest())
 }

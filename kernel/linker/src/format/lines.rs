@@ -19,9 +19,9 @@
 //!
 //! Node 0 is none: text that comes from no line. The others count from 1.
 
-use super::{Record, Records, Span, Strings, record::records};
+use super::{IndexError, Record, Records, Span, Strings, index, record::records};
 use core::fmt;
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// First word of a side archive: `"STRAKELN"` in ASCII.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"STRAKELN");
@@ -103,24 +103,8 @@ records! {
 /// Why there is no line to be had of a side archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinesError {
-    /// Shorter than its header or than the length that its header gives.
-    Truncated {
-        /// Bytes that are there.
-        length: usize,
-        /// Bytes that should be there.
-        expected: u64,
-    },
-    /// The first word is not [`MAGIC`].
-    Magic(u64),
-    /// The format's version is not [`VERSION`].
-    Version(u32),
-    /// The index does not have the checksum that its header gives.
-    IndexChecksum {
-        /// Checksum of the bytes.
-        found: u64,
-        /// Checksum that the header gives.
-        expected: u64,
-    },
+    /// It is no side archive, or not whole.
+    Index(IndexError),
     /// A table lies outside of what it belongs to.
     Outside {
         /// Which.
@@ -142,20 +126,7 @@ pub enum LinesError {
 impl fmt::Display for LinesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Truncated { length, expected } => {
-                write!(f, "line tables cut off: {length} bytes of {expected}")
-            }
-            Self::Magic(found) => {
-                write!(f, "line tables begin with {found:#018x}, not \"STRAKELN\"")
-            }
-            Self::Version(found) => write!(
-                f,
-                "line tables have format version {found}, this linker reads {VERSION}"
-            ),
-            Self::IndexChecksum { found, expected } => write!(
-                f,
-                "index of the line tables is damaged: checksum {found:#018x}, not {expected:#018x}"
-            ),
+            Self::Index(error) => write!(f, "line tables: {error}"),
             Self::Outside { table, span } => write!(
                 f,
                 "{table} of the line tables ({} from {:#x}) lie outside",
@@ -174,6 +145,12 @@ impl fmt::Display for LinesError {
 }
 
 impl core::error::Error for LinesError {}
+
+impl From<IndexError> for LinesError {
+    fn from(error: IndexError) -> Self {
+        Self::Index(error)
+    }
+}
 
 /// Takes apart an object and the side archive behind it; the latter is empty when there is none.
 #[must_use]
@@ -206,32 +183,12 @@ impl<'a> SideArchive<'a> {
     ///
     /// When the bytes are cut off, damaged, of another format or version, or a table lies outside.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, LinesError> {
-        let truncated = |expected| LinesError::Truncated {
-            length: bytes.len(),
-            expected,
-        };
-        let header = Header::decode(bytes).ok_or(truncated(Header::SIZE as u64))?;
-        if header.magic != MAGIC {
-            return Err(LinesError::Magic(header.magic));
-        }
-        if header.version != VERSION {
-            return Err(LinesError::Version(header.version));
-        }
-        let length = usize::try_from(header.index_length).ok();
-        let index = length
-            .and_then(|length| bytes.get(..length))
-            .ok_or(truncated(header.index_length.into()))?;
-        let found = index_checksum(index).ok_or(truncated(Header::SIZE as u64))?;
-        if found != header.checksum {
-            return Err(LinesError::IndexChecksum {
-                found,
-                expected: header.checksum,
-            });
-        }
-        let length = usize::try_from(header.length).ok();
-        let bytes = length
-            .and_then(|length| bytes.get(..length))
-            .ok_or(truncated(header.length))?;
+        let (index, bytes) = index::check(bytes, MAGIC, VERSION, Header::SIZE)?;
+        // It has been looked at, and is as long as its header.
+        let header = Header::decode(index).ok_or(IndexError::Truncated {
+            length: index.len(),
+            expected: Header::SIZE as u64,
+        })?;
         let outside = |table, span| LinesError::Outside { table, span };
         Ok(Self {
             bytes,
@@ -283,21 +240,6 @@ impl<'a> SideArchive<'a> {
             text_length: header.text_length,
         }))
     }
-}
-
-/// The checksum of a side archive's index: XXH3-64 with the checksum's own field as 0.
-///
-/// `None` when `index` is shorter than the header.
-#[must_use]
-pub fn index_checksum(index: &[u8]) -> Option<u64> {
-    const FIELD: core::ops::Range<usize> = 16..24;
-    let before = index.get(..FIELD.start)?;
-    let after = index.get(FIELD.end..)?;
-    let mut hasher = Xxh3Default::new();
-    hasher.update(before);
-    hasher.update(&[0; 8]);
-    hasher.update(after);
-    Some(hasher.digest())
 }
 
 /// A checked view of a line table.

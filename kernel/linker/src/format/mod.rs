@@ -3,8 +3,10 @@
 //! records that are described once, with the macro `records!`, for the writer and the checked reader.
 
 pub mod archive;
+mod index;
 pub mod lines;
 pub mod metadata;
 mod record;
 
+pub use index::{IndexError, checksum as index_checksum};
 pub use record::{Record, Records, Span, Strings};

@@ -35,12 +35,12 @@ integer_record!(u16, u32, u64, u128);
 
 /// Defines structures and their [`Record`] encoding, field after field, without padding.
 macro_rules! records {
-    ($($(#[$meta:meta])* pub struct $name:ident {
+    ($($(#[$meta:meta])* $vis:vis struct $name:ident {
         $($(#[$field_meta:meta])* pub $field:ident: $ty:ty,)*
     })*) => {$(
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct $name {
+        $vis struct $name {
             $($(#[$field_meta])* pub $field: $ty,)*
         }
 

@@ -11,6 +11,7 @@ use crate::{
 use linker::format::{
     Record as _,
     archive::Archive,
+    index_checksum,
     lines::{self, Member, SideArchive},
 };
 use runner::{Boot, Machine};
@@ -147,7 +148,7 @@ fn seal_index(bytes: &mut [u8], start: usize) {
         return;
     };
     let index = lines::Header::decode(tables).map_or(0, |header| header.index_length as usize);
-    let checksum = tables.get(..index).and_then(lines::index_checksum);
+    let checksum = tables.get(..index).and_then(index_checksum);
     if let (Some(checksum), Some(field)) = (checksum, tables.get_mut(16..24)) {
         field.copy_from_slice(&checksum.to_le_bytes());
     }
@@ -258,14 +259,14 @@ fn damaged(_: &Options) -> Verdict {
         flip(bytes, place.record)
     };
     with_file("bad-line-index", in_index, |guest| {
-        resolved_on_host(guest, "no lines: index of the line tables is damaged")
+        resolved_on_host(guest, "no lines: line tables: damaged index")
     })?;
     let cut = |bytes: &mut Vec<u8>| {
         bytes.truncate(bytes.len() - 1000);
         Ok(())
     };
     with_file("cut-lines", cut, |guest| {
-        resolved_on_host(guest, "no lines: line tables cut off")
+        resolved_on_host(guest, "no lines: line tables: cut off")
     })
 }
 
