@@ -199,7 +199,7 @@ fn lost(cause: String, text: &str, well: bool) -> Verdict {
     }
     evidence.extend(text.chars().skip(HEAD.max(length.saturating_sub(TAIL))));
     Verdict::Lost {
-        cause: without_numbers(&cause),
+        cause: without_numbers(without_registers(&cause)),
         evidence,
         well,
     }
@@ -295,6 +295,11 @@ fn first_fault(text: &str) -> String {
         .to_owned()
 }
 
+/// The last words of a system less the registers in them, which differ from case to case.
+fn without_registers(text: &str) -> &str {
+    text.split(": TrapFrame {").next().unwrap_or(text)
+}
+
 /// A text in which numbers are `#`.
 fn without_numbers(text: &str) -> String {
     let mut plain = String::new();
@@ -326,6 +331,10 @@ mod tests {
             "task # \"x\": page fault at #"
         );
         assert_eq!(without_numbers("vector 14 at r8"), "vector # at r8");
+        assert_eq!(
+            without_registers("exception 14 at 5: TrapFrame { rax: a }"),
+            "exception 14 at 5"
+        );
     }
 
     #[test]
