@@ -9,6 +9,7 @@ use core::fmt;
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EndianSlice, FrameDescriptionEntry, LittleEndian, Pointer,
     Register, RegisterRule, UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
+    X86_64,
 };
 use handover::{VirtualRange, layout};
 use interrupts::TrapFrame;
@@ -123,7 +124,7 @@ impl Cursor {
         let registers = self.caller_registers(row, cfa, bounds)?;
         let pushed = row.saved_args_size();
         let pad = match pad {
-            Some(address) if self.exact => Some(self.pad_of_fault(bounds, cfa, address)?),
+            Some(address) if self.exact => self.pad_of_fault(row, bounds, cfa, address)?,
             Some(address) => Some(Pad {
                 address,
                 stack_pointer: self.registers.stack_pointer().wrapping_add(pushed),
@@ -145,16 +146,28 @@ impl Cursor {
     /// The pad at `address`, for a fault at the frame's instruction, whose canonical address is `cfa`. How much
     /// has been pushed is known at calls only; so the pad's stack pointer is the one with which the pad's own
     /// unwind information leads to the same canonical address.
+    ///
+    /// In a function with a frame pointer nothing says that; its drops are not run.
     #[cold]
-    fn pad_of_fault(&self, bounds: StackBounds, cfa: u64, address: u64) -> Result<Pad, StepError> {
+    fn pad_of_fault(
+        &self,
+        row: &UnwindTableRow<usize, OnStack>,
+        bounds: StackBounds,
+        cfa: u64,
+        address: u64,
+    ) -> Result<Option<Pad>, StepError> {
+        let by_stack_pointer = |rule: &CfaRule<usize>| matches!(rule, CfaRule::RegisterAndOffset { register, .. } if *register == X86_64::RSP);
+        if !by_stack_pointer(row.cfa()) {
+            return Ok(None);
+        }
         let mut there = *self;
         there.registers.set_instruction(address);
         let reached = there.view(bounds, false)?.caller.registers.stack_pointer();
         let stack_pointer = self.registers.stack_pointer();
-        Ok(Pad {
+        Ok(Some(Pad {
             address,
             stack_pointer: stack_pointer.wrapping_add(cfa.wrapping_sub(reached)),
-        })
+        }))
     }
 
     /// The view of code that has pushed nothing and saved no register.

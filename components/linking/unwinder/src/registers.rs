@@ -63,7 +63,8 @@ impl Registers {
     }
 
     /// The registers of a task that does not run, from what its last switch left on its stack:
-    /// `r15 r14 r13 r12 rbx rbp`, then the return address.
+    /// rbx, rbp and the return address. The others that a call preserves are where the function has saved
+    /// them that the switch is compiled into.
     pub(crate) const fn of_parked(saved: [u64; 3], stack_pointer: u64) -> Self {
         let [rbx, rbp, rip] = saved;
         let mut values = [0; COUNT];

@@ -103,11 +103,17 @@ fn end_rest(me: CpuId) {
     start_cpu();
 }
 
-/// Whether `cpu` rests.
+/// Whether `cpu` rests, or should have stopped to.
 #[inline]
-pub(crate) fn is_resting(cpu: CpuId) -> bool {
+fn is_resting(cpu: CpuId) -> bool {
     let until_ns = RESTING.get(cpu.index());
     until_ns.is_some_and(|until_ns| until_ns.load(Ordering::Relaxed) != 0)
+}
+
+/// Whether `cpu` rests and its timer is not due yet.
+pub(crate) fn need_not_tick(cpu: CpuId) -> bool {
+    let until_ns = RESTING.get(cpu.index());
+    until_ns.is_some_and(|until_ns| crate::now_ns() < until_ns.load(Ordering::Relaxed))
 }
 
 /// Starts the timer of the boot CPU. Ticks arrive once interrupts are enabled.

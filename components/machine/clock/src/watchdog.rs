@@ -76,8 +76,9 @@ pub fn is_stuck() -> bool {
     let Some(watched) = WATCHED.get(me.index()) else {
         return false;
     };
-    // Before the first sign it could not take any; while it is parked it must not; while it rests it need not.
-    if watched.signs.load(Ordering::Relaxed) == 0 || cpu::is_parked() || tick::is_resting(me) {
+    // Before the first sign it could not take any; while it is parked it must not; until its rest ends it need
+    // not.
+    if watched.signs.load(Ordering::Relaxed) == 0 || cpu::is_parked() || tick::need_not_tick(me) {
         return false;
     }
     let patience = if cpu::alone() {
@@ -94,7 +95,7 @@ pub fn is_stuck() -> bool {
 
 fn pass_on() {
     for other in cpu::online_cpus().without(CpuId(0)).iter() {
-        if tick::is_resting(other) {
+        if tick::need_not_tick(other) {
             continue;
         }
         let (Some(watched), Some(local)) = (WATCHED.get(other.index()), cpu::local_of(other))
