@@ -63,7 +63,8 @@ fn main(arguments: &Arguments) -> ExitCode {
             None => println!("    {}", action.as_str()),
         }
     }
-    println!("{total} faults since the system's start");
+    let noun = if total == 1 { "fault" } else { "faults" };
+    println!("{total} {noun} since the system's start");
     ExitCode::SUCCESS
 }
 

@@ -22,7 +22,7 @@
 //! waiters have to be one step, so it would come on top of the lock, and it cannot give an offer back),
 //! `heapless` (its queues have their capacity in their type), `flume` and `async-channel` (want `std`
 //! or wakers for everything). Left out: priorities among messages.
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;

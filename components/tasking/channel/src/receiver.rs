@@ -43,8 +43,8 @@ impl<T> Receiver<T> {
             return self.receive_again(Some(state));
         }
         match self.shared.receive_next(state) {
-            Some(value) => Ok(value),
-            None => self.receive_again(None),
+            Ok(value) => Ok(value),
+            Err(state) => self.receive_again(Some(state)),
         }
     }
 

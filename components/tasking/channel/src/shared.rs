@@ -145,11 +145,17 @@ impl<T> Shared<T> {
         IrqGuard::were_enabled(state) && !task::has_requests() && state.is_open_and_empty()
     }
 
-    /// Waits once for the next value, under the lock that `state` is; `None` when everything is to be looked
-    /// at again.
+    /// Waits once for the next value, under the lock that `state` is.
+    ///
+    /// # Errors
+    ///
+    /// When everything is to be looked at again, under this lock: the task may still be in the queue, or have
+    /// been chosen, so there must be no safe point before the look.
     #[inline(always)] // On the way of every message between two tasks.
-    pub(crate) fn receive_next(&self, state: Locked<'_, T>) -> Option<T> {
-        let me = Current::get()?;
+    pub(crate) fn receive_next<'a>(&'a self, state: Locked<'a, T>) -> Result<T, Locked<'a, T>> {
+        let Some(me) = Current::get() else {
+            return Err(state);
+        };
         let mut state = state;
         state.receivers.push_task(&me);
         // Nothing comes between the queue and the block.
@@ -157,27 +163,29 @@ impl<T> Shared<T> {
         task::block_within(&off);
         let mut state = self.state.lock_within(off);
         let Some(value) = state.take_quickly() else {
-            drop(state);
-            self.look_up_queued(&me);
-            return None;
+            return Err(self.look_up_queued(state, &me));
         };
         state.receivers.remove_task(&me);
-        Some(value)
+        Ok(value)
     }
 
-    /// A safe point for a task that may be in the queue of those who receive, or chosen.
+    /// A safe point for a task that may be in the queue of those who receive, or chosen; the lock again.
     #[cold]
     #[inline(never)]
-    fn look_up_queued(&self, me: &Task) {
+    fn look_up_queued<'a>(&'a self, state: Locked<'a, T>, me: &Task) -> Locked<'a, T> {
+        drop(state);
         let queued = Queued {
             shared: self,
             side: Side::Receive,
             me,
         };
         task::safe_point();
-        if !task::kicked() {
+        if task::kicked() {
+            drop(queued);
+        } else {
             mem::forget(queued); // It looks again.
         }
+        self.state.lock()
     }
 
     /// Receives the next value, waiting for it, until `deadline_ns` at most.

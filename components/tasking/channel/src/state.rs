@@ -75,12 +75,17 @@ impl<T> State<T> {
 
     /// How many values can be in the queue without more memory.
     pub(crate) fn room(&self) -> usize {
-        self.values.capacity()
+        if self.meets() {
+            // There is always memory for values without size, but not for what their senders wait with.
+            self.values.capacity().min(self.offers.capacity())
+        } else {
+            self.values.capacity()
+        }
     }
 
     /// Whether a value could only be put into the queue with more memory.
     pub(crate) fn is_out_of_room(&self) -> bool {
-        self.values.len() == self.values.capacity()
+        self.values.len() >= self.room()
     }
 
     /// How many values are in it.
@@ -289,5 +294,50 @@ impl<T> State<T> {
                 self.receiver_came()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_of_values_without_size_want_room() {
+        let mut state = State::new(0, 4);
+        while !state.is_out_of_room() {
+            state.offer((), None);
+        }
+        assert!(state.len() >= 4 && state.len() == state.room());
+        let room = 2 * state.room();
+        drop(state.enlarge(State::new(0, room)));
+        assert!(!state.is_out_of_room());
+        assert!(state.len() >= 4);
+    }
+
+    #[test]
+    fn values_keep_their_order_beside_and_in_the_queue() {
+        let mut state = State::new(3, 3);
+        let put = |state: &mut State<u32>, value| state.put(value).is_ok();
+        assert!(put(&mut state, 1) && put(&mut state, 2) && put(&mut state, 3));
+        assert!(!put(&mut state, 4) && state.len() == 3);
+        let take = |state: &mut State<u32>| state.take().map(|(value, _)| value);
+        assert_eq!(take(&mut state), Some(1));
+        assert!(put(&mut state, 4));
+        assert_eq!(take(&mut state), Some(2));
+        assert_eq!(take(&mut state), Some(3));
+        assert_eq!(state.len(), 1);
+        assert_eq!(take(&mut state), Some(4));
+        assert!(put(&mut state, 5));
+        assert_eq!(state.take_quickly(), Some(5));
+        assert!(state.take().is_none());
+    }
+
+    #[test]
+    fn a_closed_channel_takes_nothing() {
+        let mut state = State::new(1, 1);
+        assert!(state.put_quickly(1).is_ok());
+        state.close();
+        assert_eq!(state.take_quickly(), Some(1));
+        assert!(state.put_quickly(2).is_err() && state.put(2).is_err());
     }
 }

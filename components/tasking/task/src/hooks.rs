@@ -41,7 +41,8 @@ pub fn register_unwinder(catch: Catch, unwind: Unwind, unwind_interrupted: Unwin
 }
 
 /// Registers the predicate by which a task that loops in an application's own code may be ended from a
-/// timer interrupt: such code holds no lock of the system's, and has invariants only of its own.
+/// timer interrupt: such code holds no interrupt-safe lock, which would keep the interrupt away. Generic code of
+/// components is compiled into applications, so the task may have been about to wake somebody.
 pub fn register_application_text(predicate: IsApplicationText) {
     APPLICATION_TEXT.call_once(|| predicate);
 }

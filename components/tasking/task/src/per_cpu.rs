@@ -34,7 +34,6 @@ pub(crate) fn current_raw() -> *const Task {
 #[inline(always)]
 pub(crate) fn set_current(task: &Task) {
     cpu::set_current_task(ptr::from_ref(task) as usize);
-    cpu::set_task_requests(task.requests.for_cpu());
 }
 
 /// Notes whether this CPU runs its idle task; interrupts must be off.

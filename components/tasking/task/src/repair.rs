@@ -90,6 +90,7 @@ pub fn settle_switch(stack_pointer: u64) {
     let next = per_cpu::current_raw();
     // The reference to it is the CPU's again, if it was a queue's.
     per_cpu::set_current(previous);
+    previous.requests.copy();
     // SAFETY: the reference was this CPU's, which does not run the task now.
     let next = unsafe { Arc::from_raw(next) };
     next.words.leave_cpu_in_queue();

@@ -1,9 +1,10 @@
 //! What a task is asked for by others, and how it notices: to end, or to stand still.
 //!
-//! Each CPU has a copy of the running task's word, since every safe point looks at it. The copy is made when
-//! the CPU goes to the task. A request that comes while the task runs is told to its CPU; one that comes
-//! while a CPU is on its way to the task may be told to nobody, and is noticed at the next tick, or when
-//! the task wants to block: whoever asks wakes it as well.
+//! Each CPU has a copy of the running task's word, since every safe point looks at it. A task makes it itself
+//! when it has got the CPU, and if it had blocked, after it has forgotten its last wake-up. A request that
+//! comes while the task runs is told to its CPU; one that comes just when the task makes the copy may be told
+//! to nobody. It is noticed at the next tick, or when the task wants to block: whoever asks wakes it as
+//! well, so that it does not block, and looks.
 
 use crate::{Task, per_cpu};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -36,10 +37,10 @@ impl Requests {
         self.word() & !END != 0
     }
 
-    /// The word, for the CPU that goes to the task.
+    /// Makes the copy of the CPU that runs the task; interrupts must be off.
     #[inline(always)]
-    pub(crate) fn for_cpu(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+    pub(crate) fn copy(&self) {
+        cpu::set_task_requests(self.word());
     }
 }
 
@@ -86,6 +87,6 @@ pub(crate) fn look() {
     // SAFETY: the word is null, or the CPU's reference to its current task, which is kept as long as that
     // is the current task.
     if let Some(task) = unsafe { per_cpu::current_raw().as_ref() } {
-        cpu::set_task_requests(task.requests.word());
+        task.requests.copy();
     }
 }

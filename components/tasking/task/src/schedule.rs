@@ -118,6 +118,8 @@ fn block_here(task: &Task) {
     if task.words.begin_block() {
         leave(task);
         task.words.end_block();
+        // Who asked for something before that has woken the task by it, in vain.
+        task.requests.copy();
     } else {
         requests::look(); // Maybe it was woken for one.
     }
@@ -345,6 +347,7 @@ fn switch_preemptible(current: &Task, next: *const Task, left: usize) {
     // stack, since an answer that is on one is refused.
     unsafe { switch::switch_stacks(save, load) };
     finish_switch();
+    current.requests.copy();
 }
 
 /// Between a task and the idle task.

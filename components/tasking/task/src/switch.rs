@@ -1,6 +1,6 @@
 //! The switch between two stacks.
 
-use crate::{builder, schedule};
+use crate::{builder, requests, schedule};
 use core::{
     arch::{asm, naked_asm},
     mem::size_of,
@@ -76,6 +76,7 @@ unsafe extern "C-unwind" fn enter() {
 /// The first function of every task but the first.
 extern "C-unwind" fn main() -> ! {
     schedule::finish_switch();
+    requests::look();
     cpu::enable_interrupts();
     builder::run_current()
 }
