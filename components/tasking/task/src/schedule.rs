@@ -164,6 +164,7 @@ fn exchange_here(reason: Reason) {
     match next {
         Some(next) if !next.is_on_cpu() => {
             switch_between(current, next.into_raw(), LEFT_IN_QUEUE);
+            current.requests.copy();
         }
         other => exchange_for_none(current, other),
     }
@@ -221,6 +222,7 @@ pub(crate) fn exchange_for_woken(woken: Runnable) {
             cpu::clear_reschedule();
             account(current);
             switch_preemptible(current, next.into_raw(), LEFT_IN_QUEUE);
+            current.requests.copy();
         }
         Some(next) if core::ptr::eq(next.as_ptr(), current) => {
             next.mark(State::Running);
@@ -305,9 +307,11 @@ fn switch_to(current: &Task, next: *const Task, left: usize) {
         note_idling(current, to);
     }
     switch_between(current, next, left);
+    current.requests.copy();
 }
 
-/// As [`switch_to`], when neither is the idle task.
+/// As [`switch_to`], when neither is the idle task. The caller copies what `current` is asked for when it has
+/// come back.
 #[inline(always)]
 fn switch_between(current: &Task, next: *const Task, left: usize) {
     if cpu::preemption_enabled() {
@@ -347,7 +351,6 @@ fn switch_preemptible(current: &Task, next: *const Task, left: usize) {
     // stack, since an answer that is on one is refused.
     unsafe { switch::switch_stacks(save, load) };
     finish_switch();
-    current.requests.copy();
 }
 
 /// Between a task and the idle task.

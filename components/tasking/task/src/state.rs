@@ -122,9 +122,12 @@ impl StateWords {
     /// Notes a wake-up; whether the task has become runnable by it and the caller is to put it in a queue.
     #[inline]
     pub(crate) fn wake(&self) -> bool {
-        self.wake_up.store(true, Ordering::SeqCst);
         if !self.change(State::Blocked, State::Runnable) {
-            return false;
+            // Either the task sees this when it blocks, or this sees that it has.
+            self.wake_up.store(true, Ordering::SeqCst);
+            if !self.change(State::Blocked, State::Runnable) {
+                return false;
+            }
         }
         if !self.on_cpu.load(Ordering::SeqCst) {
             return true;
