@@ -15,10 +15,7 @@ pub(crate) const SUITE: Suite = Suite {
         ("every_check_of_the_probe_holds_on_2_cpus", |_| probe(2)),
         ("every_check_of_the_probe_holds_on_4_cpus", |_| probe(4)),
         ("every_check_of_the_probe_holds_on_8_cpus", |_| probe(8)),
-        ("stuck_cpus_come_back", |_| stuck("stuck_cpus_come_back")),
-        ("stuck_handler_of_a_resting_cpu_is_ended", |_| {
-            stuck("stuck_handler_of_a_resting_cpu_is_ended")
-        }),
+        ("stuck_cpus_come_back", |_| stuck()),
     ]),
 };
 
@@ -26,12 +23,12 @@ pub(crate) const SUITE: Suite = Suite {
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Right after boot, when some CPUs have never ticked.
-fn stuck(check: &str) -> Verdict {
+fn stuck() -> Verdict {
     let adapt = |machine| Machine {
         processors: 3,
         ..machine
     };
-    fixtures::probe(&format!("task_probe {check}"), LIMIT, adapt).map(drop)
+    fixtures::probe("task_probe stuck_cpus_come_back", LIMIT, adapt).map(drop)
 }
 
 fn probe(processors: u32) -> Verdict {
