@@ -156,9 +156,9 @@ impl Cursor {
         cfa: u64,
         address: u64,
     ) -> Result<Option<Pad>, StepError> {
-        let by_stack_pointer = |rule: &CfaRule<usize>| matches!(rule, CfaRule::RegisterAndOffset { register, .. } if *register == X86_64::RSP);
-        if !by_stack_pointer(row.cfa()) {
-            return Ok(None);
+        match row.cfa() {
+            CfaRule::RegisterAndOffset { register, .. } if *register == X86_64::RSP => {}
+            _ => return Ok(None),
         }
         let mut there = *self;
         there.registers.set_instruction(address);

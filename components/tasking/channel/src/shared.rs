@@ -243,11 +243,12 @@ impl<T> Shared<T> {
                 Err(TrySendError::Full(back)) => *value = Some(back),
             }
             let Some(me) = Current::get() else { continue };
-            if self.state.lock().meets() {
+            let mut state = self.state.lock();
+            if state.meets() {
+                drop(state);
                 self.offer_and_wait(&me, value)?;
                 continue;
             }
-            let mut state = self.state.lock();
             if state.can_send() {
                 state.senders.remove_task(&me);
                 continue;

@@ -81,12 +81,6 @@ macro_rules! first_in_first_out {
                 }
                 cursor.remove()
             }
-
-            /// Whether no task is in it.
-            #[must_use]
-            pub fn is_empty(&self) -> bool {
-                self.list.is_empty()
-            }
         }
     };
 }
@@ -221,7 +215,7 @@ pub(crate) mod tests {
             .map(|t| t.id().0)
             .collect();
         assert_eq!(order, [0, 1, 2, 3, 4]);
-        assert!(queue.is_empty());
+        assert!(queue.iter().next().is_none());
     }
 
     #[test]

@@ -401,16 +401,11 @@ fn finish_leaving(previous: *const Task) {
         return;
     }
     // SAFETY: the reference is the one that the CPU had while the task ran.
-    let task = unsafe { &*previous };
-    let ended = task.state() == State::Ended;
-    // From here on a waker puts the task in a queue itself; one that came before has left it to us.
-    task.words.leave_cpu();
-    let is_left_to_us = task.words.has_queueing();
-    // SAFETY: as above, and it is given up here.
     let previous = unsafe { Arc::from_raw(previous) };
-    if ended || is_left_to_us {
-        see_off(previous, ended);
-    }
+    let ended = previous.state() == State::Ended;
+    // From here on a waker puts the task in a queue itself; one that came before has left it to us.
+    previous.words.leave_cpu();
+    see_off(previous, ended);
 }
 
 /// The end of [`finish_leaving`], and of a repair that has done the rest of it.
